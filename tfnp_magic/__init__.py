@@ -1,0 +1,66 @@
+"""See every conversion between TensorFlow tensors and NumPy arrays that a cell makes.
+
+``%load_ext tfnp_magic`` registers ``%%interop_trace`` and ``%tfnp_whos``; outside
+IPython there is ``with tfnp_magic.trace() as rec:``.
+
+How it is built
+---------------
+Data goes one way: call → probe → recorder → recording → views.
+
+========================  ==========================================================
+``magics``, ``cell``      the two magics; running a cell natively (IPython only here)
+``extension``             loading into a shell, and leaving it without a trace
+``tracing``               `trace`: the one place where probes go on and off
+``importing``             waiting for the cell's own first ``import tensorflow``
+``probes``                one module per chokepoint family, and their catalogue
+``scope``                 which thread's and task's conversions belong to which trace
+``recorder``              attribution, settling, aggregation
+``site``, ``route``       frame → line; expression → public name
+``facts``, ``verdict``    what can be read without moving; what it says about a copy
+``model``                 `Recording`, `Crossing`: plain data
+``views``                 a recording as DataFrame, text and HTML
+``whos``                  a namespace as a list of tensors and arrays
+========================  ==========================================================
+
+Nothing is hooked while no trace runs, and importing this package imports neither
+TensorFlow nor pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfnp_magic.model import Crossing, Recording
+    from tfnp_magic.tracing import trace
+
+__version__ = "0.1.0"
+__all__ = ["Crossing", "Recording", "load_ipython_extension", "trace", "unload_ipython_extension"]
+
+_HOMES = {
+    "Crossing": "tfnp_magic.model",
+    "Recording": "tfnp_magic.model",
+    "trace": "tfnp_magic.tracing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # On demand: `%load_ext` should not wait for NumPy.
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the magics with an IPython shell (``%load_ext tfnp_magic``)."""
+    from tfnp_magic import extension
+
+    extension.load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take everything out of the shell again (``%unload_ext tfnp_magic``)."""
+    from tfnp_magic import extension
+
+    extension.unload(shell)

@@ -1,0 +1,144 @@
+"""What can be read of an array or a tensor without converting or moving it.
+
+Nothing here runs an op, waits for one, or copies data. What cannot be read
+under that promise is ``None``: unknown.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NamedTuple
+
+import numpy as np
+
+ALIGNMENT = 64
+"""Bytes: TensorFlow shares an array's memory only at a multiple of this.
+
+Source: ``EIGEN_MAX_ALIGN_BYTES``, used by ``TF_TensorFromTensor`` and
+``NdarrayToTensor`` (tensorflow/python/lib/core/ndarray_tensor.cc); measured on 2.21.
+"""
+
+HOST = "host"
+"""Where NumPy arrays and Python values live."""
+
+
+class Span(NamedTuple):
+    """The bytes ``[start, stop)`` of host memory that an object's elements lie in."""
+
+    start: int
+    stop: int
+
+    def overlaps(self, other: Span) -> bool:
+        """Whether the two have a byte in common; an empty span has none."""
+        return max(self.start, other.start) < min(self.stop, other.stop)
+
+
+def tensorflow_is_loaded() -> bool:
+    """Whether TensorFlow was imported in this process, completely."""
+    module = sys.modules.get("tensorflow")
+    return module is not None and hasattr(module, "Tensor")
+
+
+def eager_tensor_type() -> type[Any]:
+    """TensorFlow's ``EagerTensor``; call it only when TensorFlow is loaded.
+
+    Source: tensorflow/python/framework/ops.py, checked on 2.21.
+    """
+    return sys.modules["tensorflow.python.framework.ops"].EagerTensor
+
+
+def short_device(name: str | None) -> str:
+    """``GPU:0`` for ``/job:localhost/replica:0/task:0/device:GPU:0``."""
+    if not name:
+        return HOST
+    return name.rsplit("device:", 1)[-1]
+
+
+def lives_on_host(tensor: Any) -> bool:
+    """Whether an eager tensor's own buffer is host memory, whatever device it claims."""
+    backing = tensor.backing_device
+    return backing is None or ":CPU:" in backing.upper()
+
+
+def runs_asynchronously() -> bool:
+    """Whether ops of this thread may still be running when they return.
+
+    Source: ``Context.is_async``, tensorflow/python/eager/context.py, 2.21.
+    """
+    return bool(sys.modules["tensorflow.python.eager.context"].context().is_async())
+
+
+def host_view(tensor: Any) -> np.ndarray[Any, Any] | None:
+    """Look at an eager tensor's own memory as an array, if that costs nothing.
+
+    Parameters
+    ----------
+    tensor
+        An ``EagerTensor``.
+
+    Returns
+    -------
+    ndarray of the tensor's shape and dtype, or None
+        A view; drop it at once, and never write to it. None for a tensor that is
+        elsewhere than in host memory, that may not be computed yet, or whose
+        elements NumPy cannot see in place (string, resource, variant).
+
+    Notes
+    -----
+    ``EagerTensor._numpy_internal`` shares memory for every dtype but string,
+    resource and variant (tensorflow/python/lib/core/numpy.cc ``TensorHandleToNumpy``; 2.21).
+    """
+    if not lives_on_host(tensor) or runs_asynchronously():
+        return None
+    dtype = tensor.dtype
+    if dtype.name in ("string", "resource", "variant"):
+        return None
+    view = _raw_read()(tensor)
+    return view if isinstance(view, np.ndarray) else None
+
+
+def _raw_read() -> Any:
+    """``EagerTensor._numpy_internal`` as TensorFlow made it, below any probe."""
+    method = eager_tensor_type().__dict__["_numpy_internal"]
+    return getattr(method, "__wrapped__", method)
+
+
+def span_of_array(array: np.ndarray[Any, Any]) -> Span:
+    """Bytes that the array's elements lie in; empty for an empty array.
+
+    Strides may be negative or leave gaps: the span is from the lowest byte to the
+    highest, as ``numpy.lib.array_utils.byte_bounds`` gives it (NumPy 2 only).
+    """
+    start = stop = array.__array_interface__["data"][0]
+    if not array.size:
+        return Span(start, start)
+    for length, stride in zip(array.shape, array.strides, strict=True):
+        reach = (length - 1) * stride
+        start, stop = (start + reach, stop) if reach < 0 else (start, stop + reach)
+    return Span(start, stop + array.itemsize)
+
+
+def span_of_tensor(tensor: Any) -> Span | None:
+    """Bytes of host memory that an eager tensor lies in; None where `host_view` is None."""
+    view = host_view(tensor)
+    if view is None or not view.ndim:
+        return None
+    return span_of_array(view)
+
+
+def is_aligned(array: np.ndarray[Any, Any]) -> bool:
+    """Whether TensorFlow could share this array's memory, by its address."""
+    return array.__array_interface__["data"][0] % ALIGNMENT == 0
+
+
+def tensor_nbytes(tensor: Any) -> int | None:
+    """Bytes of the elements by shape and dtype; None where the dtype has no fixed size."""
+    size = tensor.dtype.size
+    if not size:
+        return None
+    count = 1
+    for length in tensor.shape:
+        if length is None:
+            return None
+        count *= length
+    return int(count * size)

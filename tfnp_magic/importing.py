@@ -1,0 +1,85 @@
+"""Being told when TensorFlow is imported for the first time, while a trace waits for it."""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+from tfnp_magic.facts import tensorflow_is_loaded
+
+
+def tensorflow_is_installed() -> bool:
+    """Whether ``import tensorflow`` would find something; nothing is imported."""
+    if "tensorflow" in sys.modules:
+        return True
+    try:
+        return importlib.util.find_spec("tensorflow") is not None
+    except (ImportError, ValueError):
+        return False
+
+
+class ImportWatch(importlib.abc.MetaPathFinder):
+    """Calls back once TensorFlow's import is complete.
+
+    Parameters
+    ----------
+    ready
+        Called on the importing thread, after ``tensorflow`` was executed and before
+        the importing statement goes on.
+    """
+
+    def __init__(self, ready: Callable[[], None]) -> None:
+        self._ready = ready
+
+    def on(self) -> None:
+        """Begin watching."""
+        sys.meta_path.insert(0, self)
+
+    def off(self) -> None:
+        """Stop watching; may be repeated."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Find ``tensorflow`` by the finders behind us, and see its loader through."""
+        if fullname != "tensorflow":
+            return None
+        for finder in sys.meta_path:
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(fullname, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _Loader(spec.loader, self)
+                return spec
+        return None
+
+    def loaded(self) -> None:
+        """TensorFlow is complete: tell, once."""
+        self.off()
+        if tensorflow_is_loaded():
+            self._ready()
+
+
+class _Loader(importlib.abc.Loader):
+    """The module's own loader, which it gets back before it runs."""
+
+    def __init__(self, loader: Any, watch: ImportWatch) -> None:
+        self._loader, self._watch = loader, watch
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        self._watch.loaded()

@@ -1,0 +1,222 @@
+"""Plain data that a traced run leaves: no arrays, no tensors, no frames; picklable."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+NUMPY_TO_TENSORFLOW = "numpy → tensorflow"
+TENSORFLOW_TO_NUMPY = "tensorflow → numpy"
+PYTHON_TO_TENSORFLOW = "python → tensorflow"
+TENSORFLOW_TO_PYTHON = "tensorflow → python"
+DEVICE_TO_DEVICE = "device → device"
+
+
+class Verdict(NamedTuple):
+    """What one conversion did with the data.
+
+    Attributes
+    ----------
+    storage
+        ``copy``, ``view`` or ``unknown``.
+    evidence
+        ``observed`` (addresses compared) or ``inferred`` (a rule of TensorFlow's or
+        NumPy's); empty where the storage is unknown.
+    reason
+        Why, in a user's words.
+    copied_bytes
+        Bytes written to make the copies, at least; None when unknown.
+    """
+
+    storage: str
+    evidence: str
+    reason: str
+    copied_bytes: int | None
+
+
+class Place(NamedTuple):
+    """One line of source that the user can look up.
+
+    Attributes
+    ----------
+    source
+        Where the line is: ``In[3]`` for a cell, else the file's path.
+    line
+        Line number, from 1; in a cell, the ``%%interop_trace`` line is line 1.
+    function
+        Qualified name of the function around it; ``<module>`` at the top level.
+    code
+        The line's text, stripped; empty where the source is not at hand.
+    """
+
+    source: str
+    line: int
+    function: str
+    code: str
+
+
+class Site(NamedTuple):
+    """Where a crossing happened.
+
+    Attributes
+    ----------
+    line
+        The innermost line of the traced cell (or of the file that holds the ``with``
+        statement); None when the crossing came from a thread below no such line.
+    inner
+        The innermost line that the user wrote, where it is another one: a function
+        from an earlier cell, or a module. None where it is `line` itself.
+    """
+
+    line: Place | None
+    inner: Place | None
+
+
+@dataclasses.dataclass(slots=True)
+class Crossing:
+    """All conversions that went one way, alike, at one site.
+
+    Attributes
+    ----------
+    site, route, direction
+        Where, by which public name, and which way.
+    explicit
+        True when the user asked for the conversion on that line, False when a
+        library did it on the way.
+    dtype_from, dtype_to
+        Names as NumPy and TensorFlow print them; Python's type names for Python values.
+    cast
+        ``none``, ``explicit`` (asked for on that line) or ``silent``.
+    device_from, device_to
+        ``host`` for arrays; ``CPU:0``, ``GPU:0`` for tensors.
+    storage, evidence, reason
+        See `Verdict`.
+    count
+        How many conversions.
+    nbytes
+        Bytes of the data that crossed, summed; None when not all have a fixed size.
+    copied_bytes
+        Bytes written to make the copies, summed; None when unknown.
+    duration_ns
+        Nanoseconds inside the converting calls; None where they cannot be told from
+        the op around them.
+    shapes
+        How often each shape was seen; at most `MAX_SHAPES` of them.
+    other_shapes
+        Conversions whose shape is not among `shapes`.
+    """
+
+    site: Site
+    route: str
+    direction: str
+    explicit: bool
+    dtype_from: str
+    dtype_to: str
+    cast: str
+    device_from: str
+    device_to: str
+    storage: str
+    evidence: str
+    reason: str
+    count: int = 0
+    nbytes: int | None = 0
+    copied_bytes: int | None = 0
+    duration_ns: int | None = 0
+    shapes: dict[tuple[int, ...], int] = dataclasses.field(default_factory=dict)
+    other_shapes: int = 0
+
+
+MAX_SHAPES = 16
+"""Distinct shapes that one `Crossing` keeps; memory grows with sites, not with data."""
+
+
+HOUSEKEEPING_PYTHON = 64
+"""Bytes up to which a Python value that nobody asked to convert is only counted."""
+
+HOUSEKEEPING_ARRAY = 8
+"""The same for a library's own arrays and tensors: one number."""
+
+
+@dataclasses.dataclass
+class Recording:
+    """All that one traced run left.
+
+    Attributes
+    ----------
+    title
+        What was traced: ``In[3]``, or the file of the ``with`` statement.
+    source
+        Text of the traced cell, with the magic's line first; empty for a file.
+    ledger
+        The crossings, in the order in which their sites were first reached.
+    housekeeping, housekeeping_bytes
+        How many conversions were too small to tell one by one, and their bytes: asked
+        for by nobody, and either of a Python value of at most `HOUSEKEEPING_PYTHON`
+        bytes (axes, shapes, the ``1`` in ``t + 1``) or of a single number of at most
+        `HOUSEKEEPING_ARRAY` bytes that the user did not hand over (TensorFlow's
+        gradient scalars, what Keras logs). They are not in the ledger.
+    left_out
+        Crossings of threads or tasks that the traced code did not start.
+    graph_calls
+        How often a ``tf.function`` graph ran; what happens inside is not seen.
+    not_seen
+        Kinds of conversion that this run could not see, a sentence each.
+    lost
+        What our own failures cost, a sentence each.
+    duration_ns
+        Nanoseconds from the start of the trace to its end; 0 while it runs.
+    error
+        Name of the exception that ended the traced code, or None.
+    versions
+        Versions of TensorFlow, NumPy and others; TensorFlow is absent when it was
+        never imported.
+    """
+
+    title: str = ""
+    source: str = ""
+    ledger: list[Crossing] = dataclasses.field(default_factory=list)
+    housekeeping: int = 0
+    housekeeping_bytes: int = 0
+    left_out: int = 0
+    graph_calls: int = 0
+    not_seen: list[str] = dataclasses.field(default_factory=list)
+    lost: list[str] = dataclasses.field(default_factory=list)
+    duration_ns: int = 0
+    error: str | None = None
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def summary(self) -> Any:
+        """Return the summary table: one row per line, route and outcome.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `tfnp_magic.views.summary.COLUMNS`.
+        """
+        from tfnp_magic.views.summary import summary_frame
+
+        return summary_frame(self)
+
+    def crossings(self) -> Any:
+        """Return the ledger in full: one row per site, route, outcome and dtype.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of `summary`, then ``evidence``, ``source`` and ``function``.
+        """
+        from tfnp_magic.views.summary import ledger_frame
+
+        return ledger_frame(self)
+
+    def __str__(self) -> str:
+        from tfnp_magic.views.text import report
+
+        return report(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from tfnp_magic.views.html import report
+
+        return report(self)

@@ -1,0 +1,107 @@
+"""The chokepoints that conversions pass, one module per family, and their catalogue.
+
+To add one: a module with ``NAME`` and ``patches()``, a row in `CATALOGUE`, a row in
+the contract tests that makes it fire.
+"""
+
+from __future__ import annotations
+
+import threading
+from types import ModuleType
+from typing import Protocol
+
+from tfnp_magic.probes import (
+    buffer,
+    constructor,
+    devices,
+    dlpack,
+    fast_path,
+    graphs,
+    protos,
+    reading,
+)
+
+
+class Patch(Protocol):
+    """Something that goes in and comes out without a trace."""
+
+    def on(self) -> None:
+        """Put ours in."""
+
+    def off(self) -> object:
+        """Give the owner back as found."""
+
+
+CATALOGUE: tuple[tuple[ModuleType, str], ...] = (
+    (constructor, "arrays that become tensors by tf.constant, operators, assignments, Keras"),
+    (reading, ".numpy(), printing, bool() and float() of tensors"),
+    (buffer, "NumPy functions reading tensors (np.asarray(t), np.sum(t), memoryview(t))"),
+    (fast_path, "arrays handed straight to TensorFlow's ops (t - a, tf.squeeze(a))"),
+    (dlpack, "memory handed over by DLPack"),
+    (devices, "tensors copied to a device on request"),
+    (protos, "constants written into graphs"),
+    (graphs, "how often graphs ran"),
+)
+"""Each family, and what a report misses where the family cannot be hooked."""
+
+
+class Probes:
+    """All chokepoints, in while at least one trace is open.
+
+    The first user puts everything in, the last one to leave gives everything back. A
+    family that this TensorFlow, Python or machine cannot have hooked is left alone as
+    a whole, and `missing` says so.
+    """
+
+    def __init__(self) -> None:
+        self.missing: list[str] = []
+        self._lock = threading.RLock()
+        self._users: set[int] = set()
+        self._in: list[Patch] = []
+
+    def acquire(self, user: int) -> None:
+        """Put the probes in, unless they are."""
+        with self._lock:
+            try:
+                if not self._users:
+                    self._put_in()
+                self._users.add(user)
+            except BaseException:
+                self._take_out()
+                raise
+
+    def release(self, user: int) -> None:
+        """Give all owners back when the last user leaves; may be repeated."""
+        with self._lock:
+            try:
+                self._users.discard(user)
+            finally:
+                if not self._users:
+                    self._take_out()
+
+    def _put_in(self) -> None:
+        self.missing = []
+        for family, what in CATALOGUE:
+            before = len(self._in)
+            try:
+                for patch in family.patches():
+                    self._in.append(patch)
+                    patch.on()
+            except Exception as error:
+                self._take_out(before)
+                self.missing.append(f"{what}: not seen here ({type(error).__name__}: {error})")
+
+    def _take_out(self, down_to: int = 0) -> None:
+        try:
+            self._off(down_to)
+        except BaseException:  # an interrupt: the owners come first
+            self._off(down_to)
+            raise
+
+    def _off(self, down_to: int) -> None:
+        while len(self._in) > down_to:
+            self._in[-1].off()
+            self._in.pop()
+
+
+probes = Probes()

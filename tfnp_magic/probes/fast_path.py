@@ -1,0 +1,197 @@
+"""Arrays handed straight to an op, which converts them in C++.
+
+Chokepoint: ``pywrap_tfe.TFE_Py_FastPathExecute(context, op, name, *inputs, *attributes)``
+(tensorflow/python/eager/pywrap_tfe_src.cc). A call that fails converts nothing: the
+slow path then comes by way of the constructor. Checked on 2.21.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfnp_magic.facts import HOST, eager_tensor_type, short_device, span_of_tensor
+from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Verdict
+from tfnp_magic.probes.patch import AttributePatch, without_our_frame
+from tfnp_magic.probes.reporting import array_facts, report, scalar_facts
+from tfnp_magic.probes.sources import is_array_like, numpy_memory
+from tfnp_magic.recorder import Recorder, Seen
+from tfnp_magic.scope import listeners
+from tfnp_magic.verdict import ArrayFacts, of_op_argument
+
+NAME = "op argument"
+
+
+def patches() -> list[AttributePatch]:
+    """The module's attribute, which every generated op looks up at each call."""
+    module = sys.modules["tensorflow.python.pywrap_tfe"]
+    return [AttributePatch(module, "TFE_Py_FastPathExecute", _around)]
+
+
+class _Inputs(NamedTuple):
+    """How many of an op's arguments are inputs, and the type attribute of each."""
+
+    number: int
+    type_attributes: tuple[str, ...]
+
+
+@functools.cache
+def _inputs_of(op: str) -> _Inputs:
+    registry = sys.modules["tensorflow.python.framework.op_def_registry"]
+    definition = registry.get(op)
+    arguments = definition.input_arg if definition is not None else ()
+    return _Inputs(len(arguments), tuple(argument.type_attr for argument in arguments))
+
+
+def _around(original: Any) -> Any:
+    tensor_type = eager_tensor_type()
+    # Neither an array nor a Python value that became a tensor.
+    settled = (tensor_type, sys.modules["tensorflow"].Variable, str, type(None))
+
+    def fast_path_execute(context: Any, op: str, name: Any, *arguments: Any) -> Any:
+        try:
+            result = original(context, op, name, *arguments)
+        except BaseException as exc:
+            without_our_frame(exc)
+            raise
+        inputs = arguments[: _inputs_of(op).number]
+        others = [value for value in inputs if type(value) is not tensor_type]
+        if others and not all(isinstance(value, settled) for value in others):
+            hearing = listeners()
+            if hearing:
+                _tell(hearing, op, inputs, result)
+        return result
+
+    return fast_path_execute
+
+
+def _tell(hearing: list[Recorder], op: str, inputs: tuple[Any, ...], result: Any) -> None:
+    frame = sys._getframe(2)
+    for position, value in enumerate(inputs):
+        for source in _sources(value):
+            report(NAME, hearing, frame, _describe, op, position, inputs, source, result)
+        if _is_python_value(value):
+            report(NAME, hearing, frame, _describe_python, op, position, inputs, value)
+
+
+def _sources(value: Any) -> list[Any]:
+    """Arrays that an input consists of; a list input holds one tensor each."""
+    if isinstance(value, np.ndarray | np.generic) or is_numpy_backed(value):
+        return [value]
+    if isinstance(value, list | tuple):
+        return [item for item in value if isinstance(item, np.ndarray | np.generic)]
+    return []
+
+
+def is_numpy_backed(value: Any) -> bool:
+    """Whether it is no tensor of any kind, but has an array to give."""
+    kind = type(value)
+    return is_array_like(value) and not kind.__module__.startswith(("tensorflow.", "keras."))
+
+
+def _is_python_value(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return bool(value) and not hasattr(value[0], "dtype")
+    return isinstance(value, bool | int | float | complex)
+
+
+def _describe_python(op: str, position: int, inputs: tuple[Any, ...], value: Any) -> Seen:
+    """A Python number or sequence: its tensor is never seen, its bytes are TensorFlow's default."""
+    dtype_to = _wanted(op, position, inputs) or ("float32" if _is_real(value) else "int32")
+    shape = np.shape(value)
+    nbytes = int(np.prod(shape, dtype=np.int64)) * _itemsize(dtype_to)
+    verdict = Verdict("copy", "inferred", "Python objects have no memory to share", nbytes)
+    return Seen(
+        f"tf.raw_ops.{op}",
+        PYTHON_TO_TENSORFLOW,
+        shape,
+        type(value).__name__,
+        dtype_to,
+        HOST,
+        "CPU:0",
+        nbytes,
+        lambda route, kept: verdict,
+        None,
+    )
+
+
+def _is_real(value: Any) -> bool:
+    while isinstance(value, list | tuple) and value:
+        value = value[0]
+    return isinstance(value, float)
+
+
+def _itemsize(dtype: str) -> int:
+    return sys.modules["tensorflow"].as_dtype(dtype).size or 0
+
+
+def _describe(op: str, position: int, inputs: tuple[Any, ...], source: Any, result: Any) -> Seen:
+    facts, shape = _facts(source)
+    dtype_to = _wanted(op, position, inputs) or facts.dtype
+    results = _tensors(result)
+    verdict = _verdict(facts, dtype_to, shape, results)
+    device = short_device(results[0].backing_device) if results else "CPU:0"
+    return Seen(
+        f"tf.raw_ops.{op}",
+        NUMPY_TO_TENSORFLOW,
+        shape,
+        facts.dtype,
+        dtype_to,
+        HOST,
+        device,
+        facts.nbytes,
+        lambda route, kept: verdict,
+        None,
+        id(source),
+    )
+
+
+def _facts(source: Any) -> tuple[ArrayFacts, tuple[int, ...]]:
+    if isinstance(source, np.ndarray):
+        return array_facts(source), source.shape
+    if isinstance(source, np.generic):
+        return scalar_facts(source), ()
+    memory = numpy_memory(source)
+    if memory is not None:
+        return array_facts(memory)._replace(writable=True), memory.shape
+    nbytes = int(getattr(source, "nbytes", 0) or 0)
+    shape = tuple(getattr(source, "shape", ()))
+    return ArrayFacts(str(getattr(source, "dtype", "mixed")), nbytes, None, False, False), shape
+
+
+def _wanted(op: str, position: int, inputs: tuple[Any, ...]) -> str | None:
+    """Dtype name of a tensor among the inputs that must have the same type; None without one.
+
+    TensorFlow casts the array to it, silently (``ConvertToTensor``'s dtype hint).
+    """
+    attributes = _inputs_of(op).type_attributes
+    wanted = attributes[position]
+    if not wanted:
+        return None
+    for attribute, value in zip(attributes, inputs, strict=False):
+        if attribute == wanted and isinstance(value, eager_tensor_type()):
+            return str(value.dtype.name)
+    return None
+
+
+def _tensors(result: Any) -> list[Any]:
+    values = result if isinstance(result, list | tuple) else [result]
+    return [value for value in values if isinstance(value, eager_tensor_type())]
+
+
+def _verdict(
+    facts: ArrayFacts, dtype_to: str, shape: tuple[int, ...], results: list[Any]
+) -> Verdict:
+    if facts.dtype.startswith(("<U", "|S", "object")):
+        return Verdict("copy", "inferred", "strings are copied one by one", None)
+    spans = tuple(span for tensor in results if (span := span_of_tensor(tensor)) is not None)
+    return of_op_argument(facts, dtype_to, _nbytes_as(dtype_to, shape, facts), spans)
+
+
+def _nbytes_as(dtype: str, shape: tuple[int, ...], facts: ArrayFacts) -> int:
+    if dtype == facts.dtype:
+        return facts.nbytes
+    return int(np.prod(shape, dtype=np.int64)) * _itemsize(dtype)

@@ -1,0 +1,158 @@
+"""One attribute of one owner, swapped while a trace runs and given back as found."""
+
+from __future__ import annotations
+
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any, Final
+
+ABSENT: Final = object()
+"""Stands for an attribute that the owner only inherited: giving back means deleting."""
+
+
+class ForeignPatchWarning(RuntimeWarning):
+    """Someone else patched a chokepoint over ours; theirs was left in place."""
+
+
+class AttributePatch:
+    """Swap ``owner.name`` for what ``make(original)`` returns.
+
+    Parameters
+    ----------
+    owner
+        A class or a module.
+    name
+        The attribute; it may be the owner's own or inherited.
+    make
+        Called with the attribute as found; returns what stands there meanwhile.
+
+    Raises
+    ------
+    AttributeError
+        From `on`, when the owner has no such attribute: this version of
+        TensorFlow lacks the chokepoint.
+    """
+
+    def __init__(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+        self.owner, self.name, self._make = owner, name, make
+        self._found: Any = ABSENT
+        self._put: Any = ABSENT
+
+    def on(self) -> None:
+        """Put ours in; the owner's own ``__dict__`` decides what giving back means."""
+        original = getattr(self.owner, self.name)
+        self._found = vars(self.owner).get(self.name, ABSENT)
+        self._put = self._make(original)
+        setattr(self.owner, self.name, self._put)
+
+    def off(self) -> None:
+        """Give the owner back; does nothing when ours is not in, and may be repeated.
+
+        What is remembered goes last: an interrupt in here leaves a second try possible.
+        """
+        if self._put is ABSENT:
+            return
+        current = vars(self.owner).get(self.name, ABSENT)
+        if current is self._put:
+            if self._found is ABSENT:
+                delattr(self.owner, self.name)
+            else:
+                setattr(self.owner, self.name, self._found)
+        elif current is not self._found:
+            _warn_of_foreign_patch(f"{_name_of(self.owner)}.{self.name}")
+        self._put = ABSENT
+
+
+class CodePatch:
+    """Swap the code of a function, so that references taken earlier are caught, too.
+
+    ``tf.make_tensor_proto`` is the same function object as
+    ``tensor_util.make_tensor_proto``, bound at import under many names: setting one
+    module's attribute would miss the others.
+
+    Parameters
+    ----------
+    function
+        A Python function without free variables.
+    make
+        Called with a function that does what the original did; returns a callable
+        of the same arguments.
+
+    Raises
+    ------
+    TypeError
+        When the function is no plain function without free variables.
+    """
+
+    def __init__(self, function: Any, make: Callable[[Any], Any]) -> None:
+        if not isinstance(function, types.FunctionType) or function.__closure__:
+            raise TypeError(f"{function!r} is not a plain function")
+        self.function, self._make = function, make
+        self._found: types.CodeType | None = None
+        self._put: types.CodeType | None = None
+
+    def on(self) -> None:
+        """Let the function call ours, and ours a twin with the function's own code."""
+        function = self.function
+        self._found = function.__code__
+        twin = types.FunctionType(
+            self._found, function.__globals__, function.__name__, function.__defaults__
+        )
+        twin.__kwdefaults__ = function.__kwdefaults__
+        self._put = _code_that_calls(self._make(twin))
+        function.__code__ = self._put
+
+    def off(self) -> None:
+        """Give the function its own code back; nothing when ours is not in."""
+        if self._put is None or self._found is None:
+            return
+        current = self.function.__code__
+        # By identity: code objects compare by value.
+        if current is self._put:
+            self.function.__code__ = self._found
+        elif current is not self._found:
+            _warn_of_foreign_patch(_name_of(self.function))
+        self._put = None
+
+
+def _code_that_calls(target: Callable[..., Any]) -> types.CodeType:
+    """Code of ``(*args, **kwargs)`` that calls `target`, held as a constant.
+
+    A name in the function's globals would be visible to the user; a constant is not.
+    """
+
+    def trampoline(*args: Any, **kwargs: Any) -> Any:
+        call: Any = "target"
+        try:
+            return call(*args, **kwargs)
+        except BaseException as exc:
+            if exc.__traceback__ is not None:
+                exc.__traceback__ = exc.__traceback__.tb_next
+            raise
+
+    code = trampoline.__code__
+    consts = tuple(target if const == "target" else const for const in code.co_consts)
+    return code.replace(co_consts=consts)
+
+
+def without_our_frame(exc: BaseException) -> None:
+    """Drop the calling frame from the exception's traceback, before a bare ``raise``.
+
+    The user's exception shows the frames that it would show untraced. (Python 3.10
+    re-raises with the traceback as caught: there the probe's frame stays visible.)
+    """
+    if exc.__traceback__ is not None:
+        exc.__traceback__ = exc.__traceback__.tb_next
+
+
+def _name_of(owner: Any) -> str:
+    return str(getattr(owner, "__qualname__", None) or getattr(owner, "__name__", owner))
+
+
+def _warn_of_foreign_patch(where: str) -> None:
+    warnings.warn(
+        f"{where} was patched by someone else while a trace ran; theirs was left in place",
+        ForeignPatchWarning,
+        stacklevel=4,
+    )

@@ -1,0 +1,129 @@
+"""Values written into a ``TensorProto`` (a graph's constants), and read out of one.
+
+Chokepoints: ``tensor_util.make_tensor_proto`` and ``MakeNdarray``
+(tensorflow/python/framework/tensor_util.py, 2.21). They are bound under many names at
+import (``tf.make_tensor_proto``), so their code is swapped, not an attribute.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from tfnp_magic.facts import HOST, eager_tensor_type, short_device
+from tfnp_magic.model import (
+    NUMPY_TO_TENSORFLOW,
+    PYTHON_TO_TENSORFLOW,
+    TENSORFLOW_TO_NUMPY,
+    TENSORFLOW_TO_PYTHON,
+    Verdict,
+)
+from tfnp_magic.probes.patch import CodePatch, without_our_frame
+from tfnp_magic.probes.reporting import report
+from tfnp_magic.probes.sources import arrays_within, is_array_like
+from tfnp_magic.recorder import Seen, clock
+from tfnp_magic.scope import inner, listeners
+
+NAME = "TensorProto"
+GRAPH = "graph"
+"""Stands in place of a device for a constant that became part of a graph."""
+
+
+def patches() -> list[CodePatch]:
+    """Both functions."""
+    module = sys.modules["tensorflow.python.framework.tensor_util"]
+    return [
+        CodePatch(module.make_tensor_proto, _around_make),
+        CodePatch(module.MakeNdarray, _around_read),
+    ]
+
+
+def _around_make(original: Any) -> Any:
+    def make_tensor_proto(values: Any, *args: Any, **kwargs: Any) -> Any:
+        return _traced(original, _describe_make, values, args, kwargs)
+
+    return make_tensor_proto
+
+
+def _around_read(original: Any) -> Any:
+    def make_ndarray(tensor: Any, *args: Any, **kwargs: Any) -> Any:
+        return _traced(original, _describe_read, tensor, args, kwargs)
+
+    return make_ndarray
+
+
+def _traced(original: Any, describe: Any, value: Any, args: Any, kwargs: Any) -> Any:
+    hearing = listeners()
+    started = clock()
+    inner.absorbing += 1
+    try:
+        result = original(value, *args, **kwargs)
+    except BaseException as exc:
+        without_our_frame(exc)  # this frame; the caller's own drops itself likewise
+        raise
+    finally:
+        inner.absorbing -= 1
+    if hearing:
+        report(NAME, hearing, sys._getframe(3), describe, value, result, clock() - started)
+    return result
+
+
+def _describe_make(values: Any, proto: Any, duration_ns: int) -> Seen:
+    dtype = sys.modules["tensorflow"].as_dtype(proto.dtype)
+    shape = tuple(dim.size for dim in proto.tensor_shape.dim)
+    direction, dtype_from, device = _origin(values)
+    # A Python number with a shape is written once, however many elements it fills.
+    count = np.size(values) if direction == PYTHON_TO_TENSORFLOW else np.prod(shape, dtype=np.int64)
+    nbytes = int(count) * dtype.size if dtype.size else None
+    verdict = Verdict("copy", "inferred", "written into a TensorProto", nbytes)
+    if _in_graph():
+        verdict = Verdict("copy", "inferred", "baked into the graph as a constant", nbytes)
+    return Seen(
+        "tf.make_tensor_proto",
+        direction,
+        shape,
+        dtype_from,
+        dtype.name,
+        device,
+        GRAPH if _in_graph() else HOST,
+        nbytes,
+        lambda route, kept: verdict,
+        duration_ns,
+        id(values),
+    )
+
+
+def _origin(values: Any) -> tuple[str, str, str]:
+    """Direction, dtype and device of what was written."""
+    if isinstance(values, eager_tensor_type()):
+        return TENSORFLOW_TO_PYTHON, values.dtype.name, short_device(values.backing_device)
+    if isinstance(values, np.ndarray | np.generic) or is_array_like(values):
+        return NUMPY_TO_TENSORFLOW, str(getattr(values, "dtype", "mixed")), HOST
+    dtype = arrays_within(values)
+    if dtype is not None:
+        return NUMPY_TO_TENSORFLOW, dtype, HOST
+    return PYTHON_TO_TENSORFLOW, type(values).__name__, HOST
+
+
+def _in_graph() -> bool:
+    return not sys.modules["tensorflow"].executing_eagerly()
+
+
+def _describe_read(proto: Any, array: Any, duration_ns: int) -> Seen:
+    dtype = sys.modules["tensorflow"].as_dtype(proto.dtype).name
+    verdict = Verdict("copy", "inferred", "read out of a TensorProto", int(array.nbytes))
+    return Seen(
+        "tf.make_ndarray",
+        TENSORFLOW_TO_NUMPY,
+        array.shape,
+        dtype,
+        str(array.dtype) if dtype != "string" else dtype,
+        GRAPH if _in_graph() else HOST,
+        HOST,
+        int(array.nbytes),
+        lambda route, kept: verdict,
+        duration_ns,
+        id(proto),
+    )

@@ -1,0 +1,127 @@
+"""Tensor to array by way of the tensor's own methods.
+
+Chokepoints (tensorflow/python/framework/ops.py and pywrap_tensor.cc; 2.21):
+``EagerTensor._numpy_internal``, a C method that shares the tensor's memory for every
+dtype but strings, and above it ``_EagerTensorBase.numpy``, which copies.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from tfnp_magic.facts import HOST, eager_tensor_type, short_device
+from tfnp_magic.model import TENSORFLOW_TO_NUMPY, Verdict
+from tfnp_magic.probes.patch import AttributePatch, without_our_frame
+from tfnp_magic.probes.reporting import PYTHON_READS, read_of, report
+from tfnp_magic.recorder import Seen, clock
+from tfnp_magic.route import Route
+from tfnp_magic.scope import inner, listeners
+from tfnp_magic.verdict import of_numpy_method, of_string_read
+
+NAME = "Tensor.numpy"
+
+
+def patches() -> list[AttributePatch]:
+    """Both levels: the method that copies, and the one below that shares."""
+    tensor = eager_tensor_type()
+    base = next(kind for kind in tensor.__mro__ if "numpy" in vars(kind))
+    return [
+        AttributePatch(tensor, "_numpy_internal", _around_numpy_internal),
+        AttributePatch(base, "numpy", _around_numpy),
+    ]
+
+
+def _around_numpy(original: Any) -> Any:
+    def numpy(self: Any) -> Any:
+        hearing = listeners()
+        if not hearing:
+            return original(self)
+        started = clock()
+        inner.absorbing += 1
+        try:
+            result = original(self)
+        except BaseException as exc:
+            without_our_frame(exc)
+            raise
+        finally:
+            inner.absorbing -= 1
+        report(NAME, hearing, sys._getframe(1), _describe_numpy, self, result, clock() - started)
+        return result
+
+    numpy.__wrapped__ = original  # type: ignore[attr-defined]
+    numpy.__doc__ = original.__doc__
+    return numpy
+
+
+def _describe_numpy(tensor: Any, result: Any, duration_ns: int) -> Seen:
+    is_array = isinstance(result, np.ndarray)
+    textual = tensor.dtype.name == "string"
+    nbytes = None if textual else int(getattr(result, "nbytes", 0))
+
+    def judge(route: Route, kept: bool) -> Verdict:
+        if nbytes is None:
+            return of_string_read()
+        return verdict
+
+    verdict = of_numpy_method(is_array and bool(result.flags.owndata), nbytes or 0, is_array)
+    return Seen(
+        NAME,
+        TENSORFLOW_TO_NUMPY,
+        tuple(tensor.shape),
+        tensor.dtype.name,
+        tensor.dtype.name if textual else str(result.dtype),
+        short_device(tensor.backing_device),
+        HOST,
+        nbytes,
+        judge,
+        duration_ns,
+        id(tensor),
+    )
+
+
+def _around_numpy_internal(original: Any) -> Any:
+    def _numpy_internal(self: Any) -> Any:
+        hearing = listeners()
+        if not hearing:
+            return original(self)
+        started = clock()
+        try:
+            result = original(self)
+        except BaseException as exc:
+            without_our_frame(exc)
+            raise
+        frame = sys._getframe(1)
+        report("tensor value", hearing, frame, _describe_read, self, result, frame, started)
+        return result
+
+    _numpy_internal.__wrapped__ = original  # type: ignore[attr-defined]
+    return _numpy_internal
+
+
+def _describe_read(tensor: Any, result: Any, frame: FrameType, started: int) -> Seen:
+    duration_ns = clock() - started
+    method = _method_of_tensor(frame)
+    to_python = method in PYTHON_READS
+    writable = isinstance(result, np.ndarray) and bool(result.flags.writeable)
+    return read_of(
+        tensor,
+        f"Tensor.{method}",
+        result,
+        to_python=to_python,
+        writable=writable,
+        duration_ns=duration_ns,
+    )
+
+
+def _method_of_tensor(frame: FrameType) -> str:
+    """Name of the outermost method of the tensor that led here (``__repr__``, ``_numpy``)."""
+    ops_file, name = frame.f_code.co_filename, frame.f_code.co_name
+    walk = frame.f_back
+    while walk is not None and walk.f_code.co_filename == ops_file:
+        name = walk.f_code.co_name
+        walk = walk.f_back
+    return name

@@ -1,0 +1,172 @@
+"""What all probes share: facts of arrays and tensors, and the way to the recorders."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from tfnp_magic.facts import HOST, short_device, span_of_array
+from tfnp_magic.model import (
+    PYTHON_TO_TENSORFLOW,
+    TENSORFLOW_TO_NUMPY,
+    TENSORFLOW_TO_PYTHON,
+    Verdict,
+)
+from tfnp_magic.recorder import Recorder, Seen, raised_by_signal
+from tfnp_magic.route import Route
+from tfnp_magic.verdict import ArrayFacts, of_read, of_string_read
+
+
+def report(
+    probe: str,
+    hearing: list[Recorder],
+    frame: FrameType | None,
+    describe: Callable[..., Seen | None],
+    *args: Any,
+) -> None:
+    """Describe a conversion that has succeeded, and tell the recorders.
+
+    The user's call is done: whatever goes wrong in here costs the recording, which
+    says so, and never the user's cell.
+
+    Parameters
+    ----------
+    probe
+        The probe's name, for the report of its own failure.
+    hearing
+        From `tfnp_magic.scope.listeners`.
+    frame
+        The frame that called the chokepoint.
+    describe, args
+        Makes what was seen; None means that it was no conversion.
+    """
+    hearing = [recorder for recorder in hearing if recorder.hears(probe)]
+    try:
+        seen = describe(*args) if hearing else None
+        if seen is not None:
+            for recorder in hearing:
+                recorder.see(frame, seen)
+    except Exception as error:
+        if raised_by_signal(error):
+            raise
+        for recorder in hearing:
+            recorder.silence(probe, error)
+
+
+def array_facts(array: np.ndarray[Any, Any]) -> ArrayFacts:
+    """Read what a verdict needs of an array; its elements are not touched."""
+    flags = array.flags
+    contiguous = flags.c_contiguous and flags.aligned and array.dtype.isnative
+    return ArrayFacts(
+        str(array.dtype), array.nbytes, span_of_array(array), bool(contiguous), flags.writeable
+    )
+
+
+def scalar_facts(value: np.generic) -> ArrayFacts:
+    """The same of a NumPy scalar, which has no memory that could be shared."""
+    return ArrayFacts(str(value.dtype), value.nbytes, None, True, False)
+
+
+PYTHON_READS = frozenset(
+    {"__repr__", "__str__", "__format__", "__bool__", "__float__", "__int__", "__index__",
+     "__complex__", "__reduce__"}
+)  # fmt: skip
+"""Methods of a tensor that read its value to give Python something else than an array."""
+
+# Documented to return an array (or bytes) of its own, whatever it is given.
+_COPYING = frozenset({"np.array", "np.copy", "np.asfortranarray", "bytes", "bytearray"})
+# Return the array itself: if no view was kept, a cast or a reordering copied it,
+# or the caller dropped it within the same expression.
+_RETURNING = frozenset(
+    {"np.asarray", "np.asanyarray", "np.ascontiguousarray", "np.require", "np.asmatrix",
+     "np.matrix", "np.ma.array", "np.ma.asarray", "np.frombuffer", "pd.DataFrame", "pd.Series",
+     "pd.Index"}
+)  # fmt: skip
+
+
+def read_of(
+    tensor: Any,
+    lowest: str,
+    remnant: Any,
+    *,
+    to_python: bool,
+    writable: bool,
+    duration_ns: int | None,
+) -> Seen:
+    """A look at a tensor's memory, whose verdict waits for whether somebody kept it.
+
+    Parameters
+    ----------
+    tensor
+        The ``EagerTensor`` that was read.
+    lowest
+        The chokepoint's public name.
+    remnant
+        The array over the tensor's memory, or what else the read returned.
+    to_python
+        Whether Python, not NumPy, gets the value.
+    writable
+        Whether that array may be written to.
+    duration_ns
+        Nanoseconds that the read took; None if not measured.
+    """
+    dtype, shape = tensor.dtype.name, tuple(tensor.shape)
+    is_array = isinstance(remnant, np.ndarray)
+    nbytes = None if dtype == "string" else int(getattr(remnant, "nbytes", 0))
+
+    def judge(route: Route, kept: bool) -> Verdict:
+        if nbytes is None:
+            return of_string_read()
+        copies = route.name in _COPYING or not is_array
+        return of_read(kept, copies, route.name in _RETURNING, writable, nbytes)
+
+    return Seen(
+        lowest,
+        TENSORFLOW_TO_PYTHON if to_python else TENSORFLOW_TO_NUMPY,
+        shape,
+        dtype,
+        dtype if to_python else str(getattr(remnant, "dtype", dtype)),
+        short_device(tensor.backing_device),
+        HOST,
+        nbytes,
+        judge,
+        duration_ns,
+        id(tensor),
+        weakref.ref(remnant) if is_array else _GONE,
+    )
+
+
+class _Nothing:
+    """Has no instance; a weak reference to one is dead from the start."""
+
+
+_GONE = weakref.ref(_Nothing())
+
+
+def python_value(value: Any, tensor: Any, lowest: str, duration_ns: int | None) -> Seen:
+    """A Python number, string or sequence became a tensor."""
+    nbytes = None if tensor.dtype.name == "string" else tensor.dtype.size * _elements(tensor)
+    verdict = Verdict("copy", "inferred", "Python objects have no memory to share", nbytes)
+    return Seen(
+        lowest,
+        PYTHON_TO_TENSORFLOW,
+        tuple(tensor.shape),
+        type(value).__name__,
+        tensor.dtype.name,
+        HOST,
+        short_device(tensor.backing_device),
+        nbytes,
+        lambda route, kept: verdict,
+        duration_ns,
+    )
+
+
+def _elements(tensor: Any) -> int:
+    count = 1
+    for length in tensor.shape:
+        count *= length
+    return count

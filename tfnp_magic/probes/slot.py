@@ -1,0 +1,272 @@
+"""Machine code that stands in a type's ``bf_getbuffer`` slot and reports what succeeds.
+
+NumPy reads a tensor through the C buffer protocol, below every Python attribute. A
+ctypes callback in the slot would do, but cannot hand a failing request's exception
+to its caller (`memoryview` of a bfloat16 tensor would raise SystemError), and an
+interrupt that arrives in it would be lost. So a few instructions call the original
+first, return its failure untouched, and tell Python only about success.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import platform
+import struct
+import sys
+import sysconfig
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+_WORD = ctypes.sizeof(ctypes.c_void_p)
+# Field of PyTypeObject, counted in pointers behind a PyVarObject's head (CPython's
+# Include/cpython/object.h, 3.10 to 3.13): name, two sizes, destructor, vectorcall
+# offset, getattr, setattr, as_async, repr, number, sequence, mapping, hash, call,
+# str, getattro, setattro; then as_buffer.
+_AS_BUFFER = 17
+
+Listener = Callable[[Any, int, int, int, int], None]
+
+
+class Unsupported(RuntimeError):
+    """This interpreter or machine is not one whose slot we know how to swap."""
+
+
+class PyBuffer(ctypes.Structure):
+    """``Py_buffer``'s first fields (CPython's Include/cpython/pybuffer.h or object.h)."""
+
+    _fields_ = (
+        ("buf", ctypes.c_void_p),
+        ("obj", ctypes.py_object),
+        ("len", ctypes.c_ssize_t),
+        ("itemsize", ctypes.c_ssize_t),
+        ("readonly", ctypes.c_int),
+    )
+
+
+def check_support() -> None:
+    """Raise `Unsupported`, with the reason, where the slot must be left alone."""
+    if sys.implementation.name != "cpython" or sys.version_info >= (3, 15):
+        raise Unsupported(f"{sys.implementation.name} {platform.python_version()} is not known")
+    if sysconfig.get_config_var("Py_GIL_DISABLED") or hasattr(sys, "gettotalrefcount"):
+        raise Unsupported("free-threaded and debug builds of Python are not known")
+    if platform.machine() not in ("x86_64", "AMD64") or sys.platform == "win32":
+        raise Unsupported(f"no code for {platform.machine()} on {sys.platform}")
+    if _slot_address(bytes) == 0 or _slot_address(int) != 0:
+        raise Unsupported("the layout of Python's type objects is not the known one")
+
+
+def _slot_address(kind: type[Any]) -> int:
+    """Address of the type's ``bf_getbuffer`` field; 0 for a type without buffers."""
+    head = object.__basicsize__ + _WORD
+    procs = ctypes.c_void_p.from_address(id(kind) + head + _AS_BUFFER * _WORD).value
+    if not procs or not ctypes.c_void_p.from_address(procs).value:
+        return 0
+    return procs
+
+
+class BufferSlot:
+    """The ``bf_getbuffer`` slot of one type, with our code in it while a trace runs.
+
+    Parameters
+    ----------
+    kind
+        The type; must export buffers.
+    listener
+        Called after each request that succeeded, with the exporting object, the
+        address of the ``Py_buffer``, the request's flags, the stack pointer (requests
+        of one C function from different depths differ in it), and the nanoseconds
+        that the request took. Not called for requests that failed.
+
+    Raises
+    ------
+    Unsupported
+        Where the slot cannot be swapped safely.
+
+    Notes
+    -----
+    Once made, the code is never freed: another thread may still be in it.
+    """
+
+    def __init__(self, kind: type[Any], listener: Listener) -> None:
+        check_support()
+        address = _slot_address(kind)
+        if not address:
+            raise Unsupported(f"{kind.__name__} exports no buffers in this version")
+        self._slot = ctypes.c_void_p.from_address(address)
+        self.original = self._slot.value
+        self._callback = _Callback(listener)
+        self._code = _Code(self.original or 0, self._callback)
+
+    def on(self) -> None:
+        """Put our code into the slot."""
+        if self._slot.value == self.original:
+            self._slot.value = self._code.address
+
+    def off(self) -> bool:
+        """Put the original back; False when someone else's code stands there."""
+        if self._slot.value == self._code.address:
+            self._slot.value = self.original
+        return self._slot.value == self.original
+
+
+class _Callback:
+    """The listener as a C function pointer that never lets an exception escape.
+
+    An exception that a signal handler raised while the listener ran belongs to the
+    user: the machine code asks the interpreter to raise it at the next instruction
+    of the user's code (a pending call).
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self.deferred = _Deferred()
+        prototype = ctypes.PYFUNCTYPE(
+            ctypes.c_int, ctypes.py_object, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
+        )
+        self.pointer = prototype(_shielded(listener, self.deferred.waiting))
+
+    @property
+    def address(self) -> int:
+        """Where C calls it."""
+        return ctypes.cast(self.pointer, ctypes.c_void_p).value or 0
+
+
+def _shielded(listener: Listener, waiting: deque[BaseException]) -> Callable[..., int]:
+    """The listener with every exception caught, from the first instruction on."""
+    moment = struct.Struct("=qq").unpack_from
+    string_at = ctypes.string_at
+    monotonic = _monotonic
+
+    def note(
+        exporter: Any, view: int, flags: int, started: int,
+        listener: Any = listener, waiting: Any = waiting, moment: Any = moment,
+        string_at: Any = string_at, monotonic: Any = monotonic,
+    ) -> int:  # fmt: skip
+        try:
+            seconds, nanoseconds = moment(string_at(started, 16))
+            listener(exporter, view, flags, started, monotonic() - seconds * 10**9 - nanoseconds)
+        except BaseException as exc:
+            waiting.append(exc)
+            return 1
+        return 0
+
+    note.__code__ = _try_from_the_start(note.__code__)
+    return note
+
+
+def _monotonic() -> int:
+    import time
+
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
+def _try_from_the_start(code: Any) -> Any:
+    """Let the function's first ``try`` cover its entry, too (Python 3.11 and later).
+
+    Signals that arrived while C code ran are handled as the callback is entered, at
+    the RESUME instruction, which lies before the ``try``: in a loop of conversions
+    nearly every Ctrl-C arrives exactly there. The exception table's first entry is
+    (start, length, target, depth), in units of two bytes; see CPython's
+    Objects/exception_handling_notes.txt. Python 3.10 does not handle signals there.
+    """
+    table = getattr(code, "co_exceptiontable", None)
+    if not table:
+        return code
+    start, at = _varint(table, 0)
+    length, at = _varint(table, at)
+    first = _as_varint(0, first=True) + _as_varint(start + length)
+    return code.replace(co_exceptiontable=first + table[at:])
+
+
+def _varint(table: bytes, at: int) -> tuple[int, int]:
+    value = table[at] & 63
+    while table[at] & 64:
+        at += 1
+        value = value << 6 | table[at] & 63
+    return value, at + 1
+
+
+def _as_varint(value: int, *, first: bool = False) -> bytes:
+    digits = [value & 63]
+    while value := value >> 6:
+        digits.append(value & 63)
+    digits = [digit | 64 for digit in digits[:0:-1]] + [digits[0]]
+    digits[0] |= 128 if first else 0
+    return bytes(digits)
+
+
+class _Deferred:
+    """Raises what is waiting when the interpreter asks for its truth (`PyObject_IsTrue`)."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[BaseException] = deque()
+
+    def __bool__(self) -> bool:
+        __tracebackhide__ = True
+        if self.waiting:
+            exc = self.waiting.popleft()
+            raise exc.with_traceback(None)
+        return False
+
+
+class _Code:
+    """The machine code, for the System V calling convention of x86-64.
+
+    In C: ``clock_gettime(CLOCK_MONOTONIC, &start); if (original(obj, view, flags))
+    return -1; if (note(obj, view, flags, &start)) Py_AddPendingCall(PyObject_IsTrue,
+    deferred); return 0;``, where ``original``'s -1 keeps its exception.
+    """
+
+    def __init__(self, original: int, callback: _Callback) -> None:
+        code = _assemble(original, callback.address, id(callback.deferred))
+        self._page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+        self._page.write(code)
+        self._anchor = ctypes.c_char.from_buffer(self._page)
+        self.address = ctypes.addressof(self._anchor)
+        protect = ctypes.CDLL(None, use_errno=True).mprotect
+        executable = mmap.PROT_READ | mmap.PROT_EXEC
+        if protect(ctypes.c_void_p(self.address), ctypes.c_size_t(mmap.PAGESIZE), executable):
+            raise Unsupported("this system does not let a process make code executable")
+        # Forever: a thread may be in the code when the trace ends, or the interpreter.
+        _FOREVER.append((self, callback))
+
+
+_FOREVER: list[Any] = []
+
+
+def _assemble(original: int, note: int, deferred: int) -> bytes:
+    libc, api = ctypes.CDLL(None), ctypes.pythonapi
+    arguments = bytes.fromhex("4889df 4c89e6 4489ea")  # mov rdi,rbx; mov rsi,r12; mov edx,r13d
+    defer = (
+        b"\x48\xbf" + _quad(_address(api.PyObject_IsTrue))  # mov rdi, ...
+        + b"\x48\xbe" + _quad(deferred)  # mov rsi, ...
+        + _call(_address(api.Py_AddPendingCall))
+    )  # fmt: skip
+    told = (
+        arguments + bytes.fromhex("4889e1") + _call(note)  # mov rcx,rsp
+        + bytes.fromhex("85c0 74") + bytes([len(defer)])  # test eax,eax; jz over defer
+        + defer
+        + bytes.fromhex("31c0")  # xor eax,eax
+    )  # fmt: skip
+    return (
+        bytes.fromhex("53 4154 4155 4883ec10")  # push rbx, r12, r13; sub rsp,16
+        + bytes.fromhex("4889fb 4989f4 4189d5")  # mov rbx,rdi; mov r12,rsi; mov r13d,edx
+        + bytes.fromhex("bf01000000 4889e6") + _call(_address(libc.clock_gettime))
+        + arguments + _call(original)
+        + bytes.fromhex("85c0 75") + bytes([len(told)])  # test eax,eax; jnz over told
+        + told
+        + bytes.fromhex("4883c410 415d 415c 5b c3")  # add rsp,16; pop r13, r12, rbx; ret
+    )  # fmt: skip
+
+
+def _call(address: int) -> bytes:
+    return b"\x48\xb8" + _quad(address) + b"\xff\xd0"  # mov rax, address; call rax
+
+
+def _quad(number: int) -> bytes:
+    return struct.pack("<Q", number)
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0

@@ -1,0 +1,316 @@
+"""The public name of what the user wrote that led to a conversion."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import types
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, NamedTuple
+
+import executing
+
+from tfnp_magic.site import Standpoint, is_library, is_own
+
+
+class Route(NamedTuple):
+    """How a conversion came about.
+
+    Attributes
+    ----------
+    name
+        ``tf.constant``, ``operator -``, ``np.sum``, ``Tensor.numpy``, ``Dense.__call__``.
+    explicit
+        Whether that is a call whose purpose is to convert.
+    """
+
+    name: str
+    explicit: bool
+
+
+_MODULE_ALIASES = {
+    "tensorflow": "tf",
+    "numpy": "np",
+    "pandas": "pd",
+    "keras.src": "keras",
+    "tensorflow.experimental.numpy": "tnp",
+}
+
+_EXPLICIT = frozenset(
+    {
+        "tf.constant", "tf.convert_to_tensor", "tf.Variable", "tf.cast", "tf.identity",
+        "tf.make_tensor_proto", "tf.make_ndarray", "tf.ragged.constant",
+        "tf.data.Dataset.from_tensors", "tf.data.Dataset.from_tensor_slices",
+        "tf.experimental.dlpack.from_dlpack", "tf.experimental.dlpack.to_dlpack",
+        "keras.ops.convert_to_tensor", "keras.ops.convert_to_numpy", "keras.Variable",
+        "Tensor.numpy", "Variable.numpy", "Tensor.cpu", "Tensor.gpu", "Tensor.__dlpack__",
+        "Tensor.__array__", "Tensor._numpy", "Tensor._copy_to_device", "IndexedSlices.numpy",
+        "RaggedTensor.numpy",
+        "np.array", "np.asarray", "np.asanyarray", "np.ascontiguousarray", "np.asfortranarray",
+        "np.asarray_chkfinite", "np.require", "np.frombuffer", "np.from_dlpack", "np.copy",
+        "np.asmatrix", "np.matrix", "np.ma.array", "np.ma.asarray",
+        "memoryview", "bytes", "bytearray", "float", "int", "bool", "complex",
+        "pd.DataFrame", "pd.Series", "pd.Index",
+    }
+)  # fmt: skip
+"""Calls whose purpose is to convert; everything else converts on the way."""
+
+_EXPLICIT_METHODS = frozenset({"numpy", "get_weights", "set_weights", "as_numpy_iterator"})
+"""The same for methods, whatever the class."""
+
+_READS = {
+    "Tensor.__bool__": "bool", "Tensor.__float__": "float", "Tensor.__int__": "int",
+    "Tensor.__index__": "operator.index", "Tensor.__complex__": "complex",
+    "Tensor.__repr__": "repr", "Tensor.__str__": "str", "Tensor.__format__": "format",
+    "Tensor.__iter__": "iteration", "Tensor.__reduce__": "pickle",
+}  # fmt: skip
+"""What Python calls the methods that it calls by itself."""
+
+PYTHON_READERS = frozenset(
+    {"memoryview", "bytes", "bytearray", "print", "repr", "str", "format", "f-string", "display"}
+)
+"""Routes by which Python itself, not NumPy, gets at a tensor's memory."""
+
+_TYPE_NAMES = {
+    "EagerTensor": "Tensor", "_EagerTensorBase": "Tensor", "SymbolicTensor": "Tensor",
+    "ResourceVariable": "Variable", "BaseResourceVariable": "Variable",
+}  # fmt: skip
+
+_OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%",
+    ast.Pow: "**", ast.MatMult: "@", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
+    ast.LShift: "<<", ast.RShift: ">>", ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<",
+    ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.In: "in", ast.NotIn: "in",
+    ast.USub: "unary -", ast.UAdd: "unary +", ast.Invert: "~", ast.Not: "not",
+}  # fmt: skip
+
+# TensorFlow's and Keras's decorators: frames between the user and the function called.
+_WRAPPER_FILES = (
+    "traceback_utils.py", "dispatch.py", "weak_tensor_ops.py", "profiler/trace.py",
+    "deprecation.py", "override_binary_operator.py", "tf_decorator.py", "variables.py",
+    "autograph_util.py", "flexible_dtypes.py", "doc_controls.py", "variable_scope.py",
+    "autograph/impl/api.py", "autograph/operators/py_builtins.py",
+)  # fmt: skip
+
+
+def route_of(where: Standpoint, frame: FrameType, lowest: str) -> Route:
+    """Name the route of a conversion, by the user's expression, else by what it called.
+
+    Parameters
+    ----------
+    where
+        The standpoint of the conversion.
+    frame
+        The converting frame, innermost; the walk from it ends at ``where.inner``.
+    lowest
+        The chokepoint's own public name, for want of a better one.
+    """
+    name = _by_expression(where)
+    if name is None:
+        name = _by_callee(where, frame) or lowest
+        if name in _READS:  # `if tensor:` asks for a bool; nobody wrote `bool(tensor)`
+            return Route(_READS[name], False)
+    return Route(name, name in _EXPLICIT or name.rpartition(".")[2] in _EXPLICIT_METHODS)
+
+
+def _by_expression(where: Standpoint) -> str | None:
+    """Name it by the syntax that the user's frame is executing."""
+    if where.inner is None:
+        return None
+    node = _node(where.inner)
+    if isinstance(node, ast.Call):
+        return _called(node.func, where)
+    if isinstance(node, ast.BinOp | ast.AugAssign):
+        suffix = "=" if isinstance(node, ast.AugAssign) else ""
+        return f"operator {_OPERATORS[type(node.op)]}{suffix}"
+    if isinstance(node, ast.UnaryOp):
+        return f"operator {_OPERATORS[type(node.op)]}"
+    if isinstance(node, ast.Compare):
+        return f"operator {_OPERATORS[type(node.ops[0])]}"
+    if isinstance(node, ast.Subscript):
+        return "operator []" if isinstance(node.ctx, ast.Load) else "operator []="
+    if isinstance(node, ast.FormattedValue | ast.JoinedStr):
+        return "f-string"
+    if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension | ast.ListComp):
+        return "iteration"
+    return None
+
+
+def _node(frame: FrameType) -> ast.AST | None:
+    """The syntax node being executed; None where there is no source or no certainty.
+
+    `executing` maps a frame's instruction to its node, on every Python we support.
+    """
+    try:
+        node = executing.Source.executing(frame).node
+    except Exception:  # it parses the user's source, of which anything may be true
+        return None
+    return node if isinstance(node, ast.AST) else None
+
+
+def _called(func: ast.expr, where: Standpoint) -> str | None:
+    """Name the callee of a call expression, evaluating names only, never properties."""
+    assert where.inner is not None
+    parts = _dotted(func)
+    found = _lookup(where.inner, parts[0]) if parts else None
+    if found is None:
+        return None
+    value = found[0]
+    for position, attribute in enumerate(parts[1:], 1):
+        if isinstance(value, type) and position == len(parts) - 1:
+            return f"{_name_of_object(value, parts)}.{attribute}"
+        if isinstance(value, types.ModuleType | type):
+            known = vars(value).get(attribute)
+            if known is not None:
+                value = known
+                continue
+            return ".".join([_module_name(value) or parts[0], *parts[position:]])
+        if position == len(parts) - 1:
+            return f"{_type_name(type(value))}.{attribute}"
+        return None
+    return _name_of_object(value, parts)
+
+
+def _dotted(node: ast.expr) -> list[str]:
+    """``["np", "linalg", "norm"]``; empty for anything but names and attributes."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return [node.id, *reversed(parts)] if isinstance(node, ast.Name) else []
+
+
+def _lookup(frame: FrameType, name: str) -> tuple[Any] | None:
+    """A global or builtin by name, in a tuple; None for locals and unknown names.
+
+    A function's locals are left alone: before Python 3.13 ``frame.f_locals`` makes a
+    snapshot that would keep the user's tensors alive.
+    """
+    code = frame.f_code
+    if name in code.co_varnames or name in code.co_cellvars or name in code.co_freevars:
+        return None
+    if name in frame.f_globals:
+        return (frame.f_globals[name],)
+    if hasattr(builtins, name):
+        return (getattr(builtins, name),)
+    return None
+
+
+def _name_of_object(value: Any, written: list[str]) -> str | None:
+    """Public name of a function, class or callable object that the user called."""
+    exported = _tensorflow_name(value) or _keras_name(value)
+    if exported:
+        return exported
+    if not isinstance(value, types.FunctionType | types.BuiltinFunctionType | type) and not hasattr(
+        value, "__name__"
+    ):
+        return f"{_type_name(type(value))}.__call__"
+    module = getattr(value, "__module__", None)
+    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", written[-1])
+    if module in ("builtins", "__main__") or str(module).startswith("IPython."):
+        return str(name)
+    return f"{_public_module(module or 'numpy')}.{name}"
+
+
+def _module_name(value: Any) -> str | None:
+    return _public_module(value.__name__) if isinstance(value, types.ModuleType) else None
+
+
+def _public_module(module: str) -> str:
+    """``np.linalg`` for ``numpy.linalg``, ``np`` for ``numpy._core.fromnumeric``."""
+    for prefix, alias in sorted(_MODULE_ALIASES.items(), key=lambda item: -len(item[0])):
+        if module == prefix or module.startswith(prefix + "."):
+            rest = module[len(prefix) :].split(".")[1:]
+            public = [part for part in rest if not part.startswith("_")]
+            return alias if len(public) < len(rest) else ".".join([alias, *public])
+    return module
+
+
+def _tensorflow_name(value: Any) -> str | None:
+    """``tf.constant``, from the names under which ``tf_export`` published a symbol."""
+    for candidate in _unwrapped(value):
+        names = vars(candidate).get("_tf_api_names") if hasattr(candidate, "__dict__") else None
+        if names:
+            return "tf." + min(names, key=lambda n: (n.count("."), len(n)))
+    return None
+
+
+def _unwrapped(value: Any) -> Iterator[Any]:
+    """A function and what its decorators wrap, outermost first."""
+    for _ in range(8):
+        yield value
+        inner = getattr(value, "__dict__", {})
+        decorator = inner.get("_tf_decorator")
+        following = inner.get("__wrapped__") or getattr(decorator, "_decorated_target", None)
+        if following is None or following is value:
+            return
+        value = following
+
+
+def _keras_name(value: Any) -> str | None:
+    """``keras.ops.sum``, from the path under which ``keras_export`` published a symbol."""
+    path = getattr(value, "__dict__", {}).get("_api_export_path")
+    if isinstance(path, list | tuple):
+        path = min(path, key=len) if path else None
+    return path if isinstance(path, str) else None
+
+
+def _type_name(kind: type[Any]) -> str:
+    return _TYPE_NAMES.get(kind.__name__, kind.__name__)
+
+
+def _by_callee(where: Standpoint, frame: FrameType) -> str | None:
+    """Name it by the library's function that the user's line ended up in."""
+    for called in _frames_below(where.inner, frame):
+        if not called.f_code.co_filename.replace("\\", "/").endswith(_WRAPPER_FILES):
+            return _name_of_frame(called)
+    return None
+
+
+def _frames_below(inner: FrameType | None, frame: FrameType) -> Iterator[FrameType]:
+    """The library's frames from the one that the user called, inwards."""
+    below = []
+    walk: FrameType | None = frame
+    while walk is not None and walk is not inner:
+        below.append(walk)
+        walk = walk.f_back
+    if inner is None:  # a library's thread: name the innermost, not the thread's start
+        return iter(below[:1])
+    files = [(called, called.f_code.co_filename) for called in reversed(below)]
+    return iter([called for called, file in files if is_library(file) and not is_own(file)])
+
+
+def _name_of_frame(frame: FrameType) -> str | None:
+    code = frame.f_code
+    if code.co_filename.replace("\\", "/").endswith("IPython/core/displayhook.py"):
+        return "display"  # the value of a cell's last line
+    function = frame.f_globals.get(code.co_name)
+    exported = _tensorflow_name(function) or _keras_name(function)
+    if exported:
+        return exported
+    owner = _owner(frame)
+    if owner:
+        return f"{owner}.{code.co_name}"
+    if code.co_name.startswith("<"):
+        return None
+    module = getattr(function, "__module__", None) or frame.f_globals.get("__name__", "")
+    return f"{_public_module(module)}.{code.co_name}"
+
+
+def _owner(frame: FrameType) -> str | None:
+    """Class of the method that a library's frame runs, by the object it runs on.
+
+    The library's own frame: its snapshot of locals is dropped at once, and no
+    library frame that converts hands out ``locals()``.
+    """
+    code = frame.f_code
+    if not code.co_argcount or code.co_varnames[0] != "self":
+        return None
+    names = frame.f_locals
+    owner = names.get("self")
+    kind = type(owner)
+    del owner
+    if isinstance(names, dict):
+        names.clear()
+    return None if kind is type(None) else _type_name(kind)

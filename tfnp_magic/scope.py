@@ -1,0 +1,98 @@
+"""Whose crossing is it: which open traces hear what happens on this thread, in this task."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import weakref
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tfnp_magic.recorder import Recorder
+
+# Tokens, not recorders: a context that outlives its trace must not keep a recording alive.
+_tokens: ContextVar[tuple[int, ...]] = ContextVar("tfnp_magic_traces", default=())
+_open: tuple[Scope, ...] = ()
+_lock = threading.Lock()
+_numbers = itertools.count(1)
+
+
+class Scope:
+    """What belongs to one trace: its own context, what inherits it, and threads born meanwhile.
+
+    A crossing on the tracing thread belongs to it only under a context that came from
+    the traced code (another asyncio task of the same thread does not). On other threads
+    it belongs when the context was handed over, or when the thread did not exist when
+    the trace began: TensorFlow's own threads that call back, and pools that the cell made.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.token = next(_numbers)
+        self._thread = threading.get_ident()
+        self._older = {t.ident: weakref.ref(t) for t in threading.enumerate()}
+
+    def enter(self) -> None:
+        """Begin hearing, in the caller's context."""
+        global _open
+        with _lock:
+            _open = (*_open, self)
+        _tokens.set((*_tokens.get(), self.token))
+
+    def leave(self) -> None:
+        """Stop hearing, everywhere; the context may be another than `enter`'s."""
+        global _open
+        with _lock:
+            _open = tuple(scope for scope in _open if scope is not self)
+        _tokens.set(tuple(token for token in _tokens.get() if token != self.token))
+
+    def covers(self, tokens: tuple[int, ...]) -> bool:
+        """Whether what happens on this thread, under these tokens, belongs to the trace."""
+        if self.token in tokens:
+            return True
+        ident = threading.get_ident()
+        if ident == self._thread:
+            return False
+        older = self._older.get(ident)
+        return older is None or older() is None
+
+
+class _PerThread(threading.local):
+    """What a probe further out tells the probes further in, on one thread.
+
+    Attributes
+    ----------
+    absorbing
+        Above 0 while a conversion runs whose inner conversions are part of it.
+    handed
+        The value given to ``convert_to_eager_tensor``, which hands on a copy.
+    """
+
+    absorbing = 0
+    handed: object = None
+
+
+inner = _PerThread()
+
+
+def is_tracing() -> bool:
+    """Whether any trace is open in the process."""
+    return bool(_open)
+
+
+def listeners() -> list[Recorder]:
+    """Recorders that a crossing, here and now, belongs to; the others count it as left out."""
+    scopes = _open
+    if not scopes or inner.absorbing:
+        return []
+    tokens = _tokens.get()
+    if len(scopes) == 1 and scopes[0].token in tokens:
+        return [scopes[0].recorder]
+    mine = []
+    for scope in scopes:
+        if scope.covers(tokens):
+            mine.append(scope.recorder)
+        else:
+            scope.recorder.left_out += 1
+    return mine

@@ -1,0 +1,178 @@
+"""From a running frame to the lines that a user can look up."""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import NamedTuple
+
+from tfnp_magic.model import Place
+
+_OWN = str(Path(__file__).resolve().parent) + os.sep
+_INSTALLED = tuple(
+    str(Path(path).resolve()) + os.sep
+    for key in ("stdlib", "platstdlib", "purelib", "platlib")
+    if (path := sysconfig.get_path(key))
+)
+_SITE_DIRECTORIES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+# Code without a file that no user typed: frozen modules, NumPy 1.26's
+# "<__array_function__ internals>", functions made by the decorator package.
+_GENERATED = ("<frozen", "<__array_function__", "<decorator-gen")
+# AutoGraph's rewriting of a user's function: the user's own file is in no frame then.
+_AUTOGRAPH = "__autograph_generated_file"
+
+
+@functools.lru_cache(maxsize=4096)
+def is_library(filename: str) -> bool:
+    """Whether code of this file was installed rather than written by the user."""
+    if filename.startswith("<"):
+        return filename.startswith(_GENERATED)
+    if any(part in filename for part in _SITE_DIRECTORIES):
+        return True
+    if _AUTOGRAPH in filename:  # lies in a temporary directory; stands for a user's function
+        return False
+    resolved = os.path.realpath(filename)
+    return resolved.startswith((_OWN, *_INSTALLED))
+
+
+def is_own(filename: str) -> bool:
+    """Whether code of this file is this package's: probes, and the trampolines they put in."""
+    return filename.startswith(_OWN)
+
+
+class Standpoint(NamedTuple):
+    """The frames that say where a crossing happened; used while they run, never kept.
+
+    Attributes
+    ----------
+    inner
+        The innermost frame of the user's code; None on a library's thread.
+    callee
+        The library's frame that `inner` called, on the way to the conversion; None
+        where the user's line called compiled code directly.
+    cell
+        The innermost frame of the traced cell; None below no such frame.
+    """
+
+    inner: FrameType | None
+    callee: FrameType | None
+    cell: FrameType | None
+
+
+def stand(frame: FrameType | None, cell_files: Collection[str]) -> Standpoint:
+    """Walk up from the converting frame to the user's code and on to the cell."""
+    inner = callee = below = None
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        if filename in cell_files:
+            return Standpoint(inner, callee, frame) if inner else Standpoint(frame, below, frame)
+        if inner is None and not is_library(filename):
+            inner, callee = frame, below
+        below = frame
+        frame = frame.f_back
+    return Standpoint(inner, callee, None)
+
+
+def was_handed_over(identity: int, callee: FrameType) -> bool:
+    """Whether an object is among the arguments of the library's function that the user called.
+
+    Looks into lists, tuples and dicts one level deep. The frame is the library's: its
+    snapshot of locals is emptied at once, so that it keeps nothing of the user's alive.
+    """
+    names = callee.f_locals
+    try:
+        return any(_holds(value, identity) for value in names.values())
+    finally:
+        if isinstance(names, dict):
+            names.clear()
+
+
+def _holds(value: object, identity: int, depth: int = 2) -> bool:
+    if id(value) == identity:
+        return True
+    if depth and type(value) in (tuple, list, dict):
+        parts = value.values() if isinstance(value, dict) else value
+        return any(_holds(part, identity, depth - 1) for part in parts)  # type: ignore[attr-defined]
+    return False
+
+
+Label = Callable[[str], "str | None"]
+"""Maps a code object's file name to what the user calls it (``In[3]``), or None."""
+
+
+class Sources:
+    """Names and texts of the lines that frames are at.
+
+    Parameters
+    ----------
+    label
+        What the user calls a file.
+    cell_files
+        File names that the traced cell's code objects carry, and how many lines of the
+        cell lie above each one's first: 0 for the cell itself, 2 for the body of a
+        ``%%time`` that stands below ``%%interop_trace``.
+    cell_text
+        The cell as it was typed: Python's own copy has its magics rewritten, and the
+        body of a ``%%time`` has none.
+    """
+
+    def __init__(self, label: Label, cell_files: Mapping[str, int], cell_text: str) -> None:
+        self._label, self._cell_files = label, cell_files
+        self._cell_lines = cell_text.splitlines()
+        self._cell = next(iter(cell_files), "")
+
+    def place_of(self, frame: FrameType) -> Place:
+        """The line that a frame is at, with its text."""
+        filename, line, function = _whereabouts(frame)
+        above = self._cell_files.get(filename)
+        if above is not None and self._cell_lines:
+            filename, line = self._cell, line + above
+        if above is not None and 0 < line <= len(self._cell_lines):
+            text = self._cell_lines[line - 1]
+        else:
+            text = linecache.getline(filename, line, frame.f_globals)
+        return Place(self._label(filename) or _readable(filename), line, function, text.strip())
+
+
+def _whereabouts(frame: FrameType) -> tuple[str, int, str]:
+    """File, line and function of a frame; of the user's own, where AutoGraph rewrote it."""
+    code, line = frame.f_code, frame.f_lineno or 0
+    here = code.co_filename, line, _qualified_name(code)
+    if _AUTOGRAPH in code.co_filename:
+        return _autograph_origin(code.co_filename, line) or here
+    return here
+
+
+def _autograph_origin(filename: str, line: int) -> tuple[str, int, str] | None:
+    """File, line and function that AutoGraph rewrote into this line, or None.
+
+    Each rewritten function carries a map of its lines (``_PythonFnFactory.source_map``,
+    tensorflow/python/autograph/pyct/transpiler.py, 2.21); without it, or in a version
+    that keeps it elsewhere, the generated file itself is named.
+    """
+    api = sys.modules.get("tensorflow.python.autograph.impl.api")
+    cache = getattr(getattr(getattr(api, "_TRANSPILER", None), "_cache", None), "_cache", None)
+    for factories in list(cache.values()) if cache else ():
+        for factory in list(factories.values()):
+            for place, origin in (getattr(factory, "source_map", None) or {}).items():
+                if place.lineno == line and place.filename == filename:
+                    return origin.loc.filename, origin.loc.lineno, origin.function_name
+    return None
+
+
+def _readable(filename: str) -> str:
+    try:
+        relative = os.path.relpath(filename)
+    except ValueError:  # another drive
+        return filename
+    return filename if relative.startswith(os.pardir) or filename.startswith("<") else relative
+
+
+def _qualified_name(code: CodeType) -> str:
+    return getattr(code, "co_qualname", code.co_name)

@@ -1,0 +1,172 @@
+"""The one place where probes go on and off; no IPython here."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+
+from tfnp_magic.facts import tensorflow_is_loaded
+from tfnp_magic.importing import ImportWatch, tensorflow_is_installed
+from tfnp_magic.model import Recording
+from tfnp_magic.probes import probes
+from tfnp_magic.recorder import Recorder, clock
+from tfnp_magic.scope import Scope
+from tfnp_magic.site import Label
+
+INSTALL_HINT = (
+    "TensorFlow is not installed here, so there was nothing to trace: "
+    "install it with `pip install 'tfnp_magic[cpu]'` (or `[tf]`, `[cuda]`)"
+)
+
+# What no probe sees on any machine; each has a strict xfail row in tests/contract.
+ALWAYS_UNSEEN = "the TFLite interpreter, checkpoint readers and v1 sessions"
+GRAPHS_UNSEEN = (
+    "inside graphs (tf.function, tf.data, Keras fit and predict): casts, moves and Python functions"
+)
+
+
+class Trace:
+    """One traced run, from `start` to `stop`.
+
+    Parameters
+    ----------
+    cell_files
+        File names that the traced code's code objects carry; see `tfnp_magic.site.Sources`.
+    title
+        What the user calls the traced code.
+    source
+        Its text, if it is a cell.
+    label
+        Maps a file name to what the user calls it (``In[3]``), or to None.
+    """
+
+    def __init__(
+        self,
+        cell_files: Mapping[str, int],
+        title: str,
+        source: str = "",
+        label: Label | None = None,
+    ) -> None:
+        self.recording = Recording(title=title, source=source)
+        self._recorder = Recorder(self.recording, cell_files, label or _unlabelled)
+        self._scope = Scope(self._recorder)
+        self._watch = ImportWatch(self._hook)
+        self._started = 0
+        self.running = False
+
+    def start(self) -> None:
+        """Begin: the probes go in, now or when TensorFlow is first imported."""
+        self.running = True
+        try:
+            self._scope.enter()
+            if tensorflow_is_loaded():
+                self._hook()
+            else:
+                self._watch.on()
+            self._started = clock()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self, error: str | None = None) -> Recording:
+        """End: everything comes out, and the recording is complete. May be repeated.
+
+        Parameters
+        ----------
+        error
+            Name of the exception that ended the traced code, if one did.
+        """
+        if not self.running:
+            return self.recording
+        duration = clock() - self._started
+        try:
+            self._come_out()
+        except BaseException:  # an interrupt: nothing of ours may stay in
+            self._come_out()
+            raise
+        finally:
+            self.running = False
+        self.recording.duration_ns = duration
+        self.recording.error = error
+        self._recorder.finish()
+        self._say_what_was_not_seen()
+        return self.recording
+
+    def _hook(self) -> None:
+        if self.running:
+            probes.acquire(self._scope.token)
+
+    def _come_out(self) -> None:
+        self._watch.off()
+        self._scope.leave()
+        probes.release(self._scope.token)
+
+    def _say_what_was_not_seen(self) -> None:
+        recording = self.recording
+        recording.versions = _versions()
+        if not tensorflow_is_loaded():
+            if not tensorflow_is_installed():
+                recording.not_seen.append(INSTALL_HINT)
+            return
+        recording.not_seen += probes.missing
+        if recording.graph_calls:
+            recording.not_seen.append(GRAPHS_UNSEEN)
+        recording.not_seen.append(ALWAYS_UNSEEN)
+
+
+class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as rec:`
+    """Trace the conversions of a ``with`` block, outside IPython or in it.
+
+    Yields
+    ------
+    Recording
+        Complete once the block is left, also when it raises; print it, or ask it for
+        ``summary()``. Lines are those of the file that holds the ``with`` statement.
+
+    Examples
+    --------
+    >>> import tfnp_magic
+    >>> with tfnp_magic.trace() as rec:
+    ...     pass
+    >>> len(rec.ledger)
+    0
+    """
+
+    def __init__(self) -> None:
+        self._trace: Trace | None = None
+
+    def __enter__(self) -> Recording:
+        filename = sys._getframe(1).f_code.co_filename
+        self._trace = Trace({filename: 0}, filename)
+        self._trace.start()
+        return self._trace.recording
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._trace is not None:
+            self._trace.stop(None if kind is None else kind.__name__)
+
+
+def _unlabelled(filename: str) -> str | None:
+    return None
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("tensorflow", "numpy", "keras", "pandas"):
+        module = sys.modules.get(name)
+        version = getattr(module, "__version__", None)
+        if isinstance(version, str):
+            found[name] = version
+    try:
+        found["tfnp_magic"] = importlib.metadata.version("tfnp_magic")
+    except importlib.metadata.PackageNotFoundError:
+        pass  # run from a checkout that was never installed
+    return found

@@ -1,0 +1,1 @@
+"""A recording as a DataFrame, as text and as HTML; nothing here imports TensorFlow or IPython."""

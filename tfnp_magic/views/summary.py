@@ -1,0 +1,123 @@
+"""The summary table: a recording as a pandas DataFrame."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tfnp_magic.model import Crossing, Recording
+from tfnp_magic.views.wording import inner_text, shapes_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "line", "code", "inner", "route", "direction", "explicit", "count", "shape",
+    "dtype_from", "dtype_to", "cast", "device_from", "device_to", "bytes", "copied_bytes",
+    "storage", "seconds", "reason",
+)  # fmt: skip
+"""Stable, documented in the README; new ones may be added behind."""
+
+LEDGER_COLUMNS = (*COLUMNS, "evidence", "source", "function")
+
+
+def summary_frame(recording: Recording) -> pd.DataFrame:
+    """One row per line, route and outcome, in the order of the lines.
+
+    Returns
+    -------
+    DataFrame
+        ``line`` (Int64) is missing for what no line of the cell led to, ``bytes`` and
+        ``copied_bytes`` (Int64) are missing where unknown, ``seconds`` (float64) is NaN
+        where an op ran around the conversion. An empty recording gives no rows.
+    """
+    return _frame([_row(group) for group in grouped(recording.ledger)], COLUMNS)
+
+
+def ledger_frame(recording: Recording) -> pd.DataFrame:
+    """One row per crossing as recorded, in the order in which the sites were reached."""
+    rows = []
+    for crossing in recording.ledger:
+        place = crossing.site.inner or crossing.site.line
+        rows.append(
+            {
+                **_row([crossing]),
+                "evidence": crossing.evidence,
+                "source": place.source if place else "",
+                "function": place.function if place else "",
+            }
+        )
+    return _frame(rows, LEDGER_COLUMNS)
+
+
+def grouped(ledger: Iterable[Crossing]) -> list[list[Crossing]]:
+    """Crossings that differ only in evidence, reason or column of the line, by line."""
+    groups: dict[tuple[Any, ...], list[Crossing]] = {}
+    for crossing in ledger:
+        key = tuple(getattr(crossing, name) for name in _GROUP_BY)
+        groups.setdefault(key, []).append(crossing)
+    return sorted(groups.values(), key=lambda group: _line(group[0]))
+
+
+_GROUP_BY = (
+    "site", "route", "direction", "explicit", "dtype_from", "dtype_to", "cast",
+    "device_from", "device_to", "storage",
+)  # fmt: skip
+
+
+def _line(crossing: Crossing) -> float:
+    return crossing.site.line.line if crossing.site.line else float("inf")
+
+
+def _row(group: list[Crossing]) -> dict[str, Any]:
+    first = group[0]
+    line = first.site.line
+    shapes: Counter[tuple[int, ...]] = Counter()
+    for crossing in group:
+        shapes.update(crossing.shapes)
+    fields = {field.name: getattr(first, field.name) for field in dataclasses.fields(Crossing)}
+    return {
+        **{name: fields[name] for name in COLUMNS if name in fields},
+        "line": line.line if line else None,
+        "code": line.code if line else "",
+        "inner": inner_text(first.site),
+        "count": sum(crossing.count for crossing in group),
+        "shape": shapes_text(dict(shapes), sum(crossing.other_shapes for crossing in group)),
+        "bytes": _total(crossing.nbytes for crossing in group),
+        "copied_bytes": _total(crossing.copied_bytes for crossing in group),
+        "seconds": _seconds(_total(crossing.duration_ns for crossing in group)),
+        "reason": _reasons(group),
+    }
+
+
+def _total(values: Iterable[int | None]) -> int | None:
+    total = 0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
+
+
+def _seconds(nanoseconds: int | None) -> float | None:
+    return None if nanoseconds is None else nanoseconds / 1e9
+
+
+def _reasons(group: list[Crossing]) -> str:
+    """The reason; with several, each with how often it held, the commonest first."""
+    counts: Counter[str] = Counter()
+    for crossing in group:
+        counts[crossing.reason] += crossing.count
+    if len(counts) == 1:
+        return group[0].reason
+    return "; ".join(f"{count} x {reason}" for reason, count in counts.most_common())
+
+
+def _frame(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=list(columns))
+    kinds = {"line": "Int64", "count": "int64", "bytes": "Int64", "copied_bytes": "Int64"}
+    return frame.astype({**kinds, "explicit": bool, "seconds": "float64"})
