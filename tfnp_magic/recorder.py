@@ -6,10 +6,10 @@ import dataclasses
 import signal
 import threading
 import time
-import weakref
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Mapping
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from tfnp_magic import model
 from tfnp_magic.model import (
@@ -21,11 +21,18 @@ from tfnp_magic.model import (
     Site,
     Verdict,
 )
-from tfnp_magic.route import PYTHON_READERS, Route, route_of
+from tfnp_magic.route import PYTHON_READERS, Reader, Route, reader_of, route_of
 from tfnp_magic.site import Label, Sources, Standpoint, stand, was_handed_over
 from tfnp_magic.verdict import is_cast
 
 clock = time.perf_counter_ns
+
+
+class Look(Protocol):
+    """A look at a tensor's memory, judged when it shows whether somebody kept it."""
+
+    def judge(self, reader: Reader) -> Verdict:
+        """Judge it now; `reader` is what looked."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -38,15 +45,12 @@ class Seen:
         The chokepoint's own public name, used where the route has no better one.
     direction, shape, dtype_from, dtype_to, device_from, device_to, nbytes
         As in `Crossing`.
-    judge
-        Called with the route and with whether `remnant` is still alive; gives the verdict.
+    verdict
+        What became of the data; a `Look` where that shows only afterwards.
     duration_ns
         Nanoseconds inside the converting call; None where an op ran around it.
     identity
         ``id()`` of the user's array or tensor, for as long as the call runs; 0 if unknown.
-    remnant
-        Weak reference to the array over the tensor's memory, when the verdict must
-        wait to see whether somebody kept it; None when it need not wait.
     """
 
     lowest: str
@@ -57,10 +61,9 @@ class Seen:
     device_from: str
     device_to: str
     nbytes: int | None
-    judge: Callable[[Route, bool], Verdict]
+    verdict: Verdict | Look
     duration_ns: int | None
     identity: int = 0
-    remnant: weakref.ref[Any] | None = None
 
 
 # A Python number has no dtype to be cast from.
@@ -72,12 +75,25 @@ _Key = tuple[int, int, int, int, int]
 
 @dataclasses.dataclass(slots=True)
 class _Spot:
-    """A site with its route; `codes` keeps the code objects of its key from being reused."""
+    """A site with its route and reader; `codes` keeps its key's code objects from being reused."""
 
     number: int
     site: Site
     route: Route
+    reader: Reader
     codes: tuple[CodeType | None, ...]
+
+
+_MOST_UNSETTLED = 64
+"""Looks by one instruction that wait; in a loop of one line, the oldest are judged."""
+
+
+class _Unsettled:
+    """One thread's looks that wait to be judged, all by the same instruction."""
+
+    def __init__(self) -> None:
+        self.instruction = (0, 0)
+        self.looks: deque[tuple[_Spot, Seen]] = deque()
 
 
 class Recorder:
@@ -103,33 +119,41 @@ class Recorder:
         self._spots: dict[_Key, _Spot] = {}
         self._numbers: dict[tuple[Site, Route], int] = {}
         self._ledger: dict[tuple[Any, ...], Crossing] = {}
-        self._unsettled: dict[int, tuple[_Spot, Seen]] = {}
+        self._unsettled: dict[int, _Unsettled] = {}
         self._silenced: set[str] = set()
         self._lock = threading.Lock()
 
     def see(self, frame: FrameType | None, seen: Seen) -> None:
         """Record a conversion made by `frame`, the caller of the chokepoint."""
-        self.settle()
+        unsettled = self._at(frame)
         where = stand(frame, self._cell_files)
         spot = self._spot(where, frame, seen.lowest)
         if _is_housekeeping(seen, spot.route, where):
             self.recording.housekeeping += 1
             self.recording.housekeeping_bytes += seen.nbytes or 0
-        elif seen.remnant is None:
-            self._add(spot, seen, kept=False)
+        elif isinstance(seen.verdict, Verdict):
+            self._add(spot, seen, seen.verdict)
         else:
-            self._unsettled[threading.get_ident()] = (spot, seen)
+            unsettled.append((spot, seen))
 
-    def settle(self) -> None:
-        """Judge this thread's last look at a tensor's memory: whether anybody kept it."""
-        waiting = self._unsettled.pop(threading.get_ident(), None)
-        if waiting is not None:
-            self._settle(*waiting)
+    def _at(self, frame: FrameType | None) -> deque[tuple[_Spot, Seen]]:
+        """This thread's looks by the instruction that is running; older ones are judged.
+
+        One call may look at several tensors (`np.add(t, u)`), and holds what it made of
+        the first until it has the last: only another instruction shows what was kept.
+        """
+        instruction = (id(frame), frame.f_lasti) if frame else (0, 0)
+        unsettled = self._unsettled.setdefault(threading.get_ident(), _Unsettled())
+        if unsettled.instruction != instruction:
+            self._settle(unsettled.looks, 0)
+            unsettled.instruction = instruction
+        self._settle(unsettled.looks, _MOST_UNSETTLED)
+        return unsettled.looks
 
     def finish(self) -> Recording:
         """Settle what waits, on every thread, and complete the recording."""
-        while self._unsettled:
-            self._settle(*self._unsettled.popitem()[1])
+        for unsettled in list(self._unsettled.values()):
+            self._settle(unsettled.looks, 0)
         self.recording.left_out = self.left_out
         return self.recording
 
@@ -146,9 +170,11 @@ class Recorder:
         """Whether this probe has not failed yet in this trace."""
         return probe not in self._silenced
 
-    def _settle(self, spot: _Spot, seen: Seen) -> None:
-        assert seen.remnant is not None
-        self._add(spot, seen, kept=seen.remnant() is not None)
+    def _settle(self, looks: deque[tuple[_Spot, Seen]], down_to: int) -> None:
+        while len(looks) > down_to:
+            spot, seen = looks.popleft()
+            look = seen.verdict
+            self._add(spot, seen, look if isinstance(look, Verdict) else look.judge(spot.reader))
 
     def _spot(self, where: Standpoint, frame: FrameType | None, lowest: str) -> _Spot:
         key = _key(where, lowest)
@@ -157,7 +183,8 @@ class Recorder:
             codes = tuple(f.f_code if f else None for f in where)
             site, route = self._site(where), _route(where, frame, lowest)
             number = self._numbers.setdefault((site, route), len(self._numbers))
-            spot = self._spots[key] = _Spot(number, site, route, codes)
+            reader = reader_of(frame, where, route)
+            spot = self._spots[key] = _Spot(number, site, route, reader, codes)
         return spot
 
     def _site(self, where: Standpoint) -> Site:
@@ -165,8 +192,7 @@ class Recorder:
         deeper = where.inner if where.inner is not where.cell else None
         return Site(line, self._sources.place_of(deeper) if deeper else None)
 
-    def _add(self, spot: _Spot, seen: Seen, *, kept: bool) -> None:
-        verdict = seen.judge(spot.route, kept)
+    def _add(self, spot: _Spot, seen: Seen, verdict: Verdict) -> None:
         if seen.direction == model.TENSORFLOW_TO_NUMPY and spot.route.name in PYTHON_READERS:
             seen.direction = model.TENSORFLOW_TO_PYTHON
         key = (

@@ -106,7 +106,7 @@ def route_of(where: Standpoint, frame: FrameType, lowest: str) -> Route:
     lowest
         The chokepoint's own public name, for want of a better one.
     """
-    name = _by_expression(where)
+    name = _by_expression(where.inner) if where.inner else None
     if name is None:
         name = _by_callee(where, frame) or lowest
         if name in _READS:  # `if tensor:` asks for a bool; nobody wrote `bool(tensor)`
@@ -114,13 +114,40 @@ def route_of(where: Standpoint, frame: FrameType, lowest: str) -> Route:
     return Route(name, name in _EXPLICIT or name.rpartition(".")[2] in _EXPLICIT_METHODS)
 
 
-def _by_expression(where: Standpoint) -> str | None:
-    """Name it by the syntax that the user's frame is executing."""
-    if where.inner is None:
-        return None
-    node = _node(where.inner)
+class Reader(NamedTuple):
+    """What reads a tensor's memory: the call in the converting frame, be it a library's.
+
+    Attributes
+    ----------
+    name
+        ``np.array`` inside ``pd.DataFrame(t)`` or ``tf.numpy_function``; empty where
+        that cannot be told.
+    plain
+        Whether it was called with one argument: ``np.asarray(t)``, not with a dtype.
+    within
+        Whether it is one step of a conversion that the user asked a library for.
+    """
+
+    name: str
+    plain: bool
+    within: bool
+
+
+def reader_of(frame: FrameType | None, where: Standpoint, route: Route) -> Reader:
+    """Name what reads the memory, in the innermost frame."""
+    within = route.explicit and frame is not where.inner
+    if frame is None:
+        return Reader("", False, within)
+    node = _node(frame)
+    plain = isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords
+    return Reader(_by_expression(frame) or "", plain, within)
+
+
+def _by_expression(frame: FrameType) -> str | None:
+    """Name it by the syntax that a frame is executing."""
+    node = _node(frame)
     if isinstance(node, ast.Call):
-        return _called(node.func, where)
+        return _called(node.func, frame)
     if isinstance(node, ast.BinOp | ast.AugAssign):
         suffix = "=" if isinstance(node, ast.AugAssign) else ""
         return f"operator {_OPERATORS[type(node.op)]}{suffix}"
@@ -149,11 +176,10 @@ def _node(frame: FrameType) -> ast.AST | None:
     return node if isinstance(node, ast.AST) else None
 
 
-def _called(func: ast.expr, where: Standpoint) -> str | None:
+def _called(func: ast.expr, frame: FrameType) -> str | None:
     """Name the callee of a call expression, evaluating names only, never properties."""
-    assert where.inner is not None
     parts = _dotted(func)
-    found = _lookup(where.inner, parts[0]) if parts else None
+    found = _lookup(frame, parts[0]) if parts else None
     if found is None:
         return None
     value = found[0]
@@ -261,10 +287,12 @@ def _type_name(kind: type[Any]) -> str:
 
 
 def _by_callee(where: Standpoint, frame: FrameType) -> str | None:
-    """Name it by the library's function that the user's line ended up in."""
+    """Name it by the outermost library function below the user's line that has a public name."""
     for called in _frames_below(where.inner, frame):
         if not called.f_code.co_filename.replace("\\", "/").endswith(_WRAPPER_FILES):
-            return _name_of_frame(called)
+            name = _name_of_frame(called)
+            if name is not None:
+                return name
     return None
 
 
@@ -292,9 +320,9 @@ def _name_of_frame(frame: FrameType) -> str | None:
     owner = _owner(frame)
     if owner:
         return f"{owner}.{code.co_name}"
-    if code.co_name.startswith("<"):
-        return None
-    module = getattr(function, "__module__", None) or frame.f_globals.get("__name__", "")
+    module = str(getattr(function, "__module__", None) or frame.f_globals.get("__name__", ""))
+    if code.co_name.startswith(("<", "_")) or module.startswith("tensorflow."):
+        return None  # TensorFlow publishes by `tf_export`; what lacks it has no public name
     return f"{_public_module(module)}.{code.co_name}"
 
 
@@ -305,12 +333,15 @@ def _owner(frame: FrameType) -> str | None:
     library frame that converts hands out ``locals()``.
     """
     code = frame.f_code
-    if not code.co_argcount or code.co_varnames[0] != "self":
+    first = code.co_varnames[0] if code.co_argcount else ""
+    if first not in ("self", "cls"):
         return None
     names = frame.f_locals
-    owner = names.get("self")
-    kind = type(owner)
+    owner = names.get(first)
+    kind = owner if first == "cls" and isinstance(owner, type) else type(owner)
     del owner
     if isinstance(names, dict):
         names.clear()
-    return None if kind is type(None) else _type_name(kind)
+    if kind is type(None) or (kind.__name__.startswith("_") and kind.__name__ not in _TYPE_NAMES):
+        return None
+    return (_tensorflow_name(kind) if first == "cls" else None) or _type_name(kind)

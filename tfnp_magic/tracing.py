@@ -22,7 +22,10 @@ INSTALL_HINT = (
 )
 
 # What no probe sees on any machine; each has a strict xfail row in tests/contract.
-ALWAYS_UNSEEN = "the TFLite interpreter, checkpoint readers and v1 sessions"
+ALWAYS_UNSEEN = (
+    "the TFLite interpreter, checkpoint readers, v1 sessions, "
+    "protocol buffers filled from arrays (tf.train.Feature)"
+)
 GRAPHS_UNSEEN = (
     "inside graphs (tf.function, tf.data, Keras fit and predict): casts, moves and Python functions"
 )

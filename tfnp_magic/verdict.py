@@ -10,6 +10,9 @@ from tfnp_magic.facts import ALIGNMENT, Span
 from tfnp_magic.model import Verdict
 
 OBSERVED, INFERRED = "observed", "inferred"
+MIXED = "mixed"
+"""Dtype of a DataFrame whose columns differ: what is cast then is not known."""
+
 COPY, VIEW, UNKNOWN = "copy", "view", "unknown"
 
 
@@ -41,12 +44,12 @@ def is_cast(dtype_from: str, dtype_to: str) -> bool:
     """Whether two dtype names mean different values: not for byte order, not for strings."""
     if "string" in (dtype_from, dtype_to):
         return False
-    return dtype_from != dtype_to and _native(dtype_from) != dtype_to
+    return dtype_from not in (dtype_to, MIXED) and _native(dtype_from) != dtype_to
 
 
 def _native(dtype: str) -> str:
-    """``float64`` for ``>f8``; any other name as it is."""
-    return np.dtype(dtype).newbyteorder("=").name if dtype[:1] in "<>" else dtype
+    """``float64`` for ``>f8``, ``int64`` for pandas' ``Int64``; any other name as it is."""
+    return np.dtype(dtype).newbyteorder("=").name if dtype[:1] in "<>" else dtype.lower()
 
 
 def of_constructor(
@@ -158,31 +161,38 @@ def of_string_read() -> Verdict:
     return Verdict(COPY, INFERRED, "each string became a Python object of its own", None)
 
 
-def of_read(kept: bool, copies: bool, hides_copy: bool, writable: bool, nbytes: int) -> Verdict:
-    """Something looked at a tensor's memory through an array or the buffer protocol.
+def of_copying_read(nbytes: int) -> Verdict:
+    """A reader that is documented to copy (``np.array(t)``, ``bytes(t)``) read a tensor."""
+    return Verdict(COPY, INFERRED, "read in place, then copied by the reader", nbytes)
+
+
+def of_kept_view(tensor_alive: bool, writable: bool) -> Verdict:
+    """An array over a tensor's memory was still alive after the line that made it.
 
     Parameters
     ----------
-    kept
-        Whether the array over the tensor's memory was still alive afterwards.
-    copies
-        Whether the route is one that is documented to copy (``np.array``, ``bytes``).
-    hides_copy
-        Whether the route returns an array, which was no view of the tensor if
-        nothing was kept (``np.asarray`` with a dtype): copied, or dropped at once.
+    tensor_alive
+        Whether the tensor was, too.
     writable
-        Whether that array may be written to.
-    nbytes
-        Bytes of the elements.
+        Whether NumPy would let the user write to the array.
     """
-    if copies:
-        return Verdict(COPY, INFERRED, "read in place, then copied by the reader", nbytes)
-    if kept and writable:
-        return Verdict(VIEW, OBSERVED, "shares memory, WRITABLE: writing changes the tensor", 0)
-    if kept:
-        return Verdict(VIEW, OBSERVED, "shares the tensor's memory, read-only", 0)
-    if hides_copy:
-        return Verdict(
-            UNKNOWN, "", "read in place; the array made of it was copied or dropped", None
-        )
+    if not tensor_alive:
+        return Verdict(VIEW, OBSERVED, "took over the memory of a tensor that is gone", 0)
+    if writable:
+        return Verdict(VIEW, OBSERVED, "shares memory: writing to the array changes the tensor", 0)
+    return Verdict(VIEW, OBSERVED, "shares the tensor's memory, read-only", 0)
+
+
+def of_dropped_view(may_have_copied: bool) -> Verdict:
+    """Something looked at a tensor's memory through an array that is gone.
+
+    Parameters
+    ----------
+    may_have_copied
+        Whether the reader converts as it is told to (a dtype, an order, ``copy=``): then
+        a copy was made or the view was dropped, and nothing shows which.
+    """
+    if may_have_copied:
+        reason = "read in place; the array made of it was copied or dropped"
+        return Verdict(UNKNOWN, "", reason, None)
     return Verdict(VIEW, INFERRED, "read in place; nothing kept the memory", 0)

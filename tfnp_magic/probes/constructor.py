@@ -25,7 +25,7 @@ from tfnp_magic.facts import (
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Verdict
 from tfnp_magic.probes.patch import AttributePatch, CodePatch, without_our_frame
 from tfnp_magic.probes.reporting import array_facts, python_value, report, scalar_facts
-from tfnp_magic.probes.sources import arrays_within, is_array_like, numpy_memory
+from tfnp_magic.probes.sources import arrays_within, dtype_name, is_array_like, numpy_memory
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.scope import inner, listeners
 from tfnp_magic.verdict import ArrayFacts, of_constructor
@@ -91,7 +91,7 @@ def _describe(tensor: Any, value: Any, given: Any, duration_ns: int) -> Seen | N
     if is_array_like(value):
         memory = numpy_memory(value)
         if memory is None:
-            dtype = str(getattr(value, "dtype", "mixed"))
+            dtype = dtype_name(value)
             return _seen_from_objects(tensor, dtype, duration_ns, id(value))
         # NumPy may call it read-only; through the pandas object it can be written to.
         source = array_facts(memory)._replace(writable=True)
@@ -149,7 +149,7 @@ def _of(
         HOST,
         short_device(tensor.backing_device),
         nbytes,
-        lambda route, kept: verdict,
+        verdict,
         duration_ns,
         identity,
     )

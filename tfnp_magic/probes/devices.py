@@ -51,7 +51,7 @@ def _describe(tensor: Any, result: Any, duration_ns: int) -> Seen:
         short_device(tensor.backing_device),
         short_device(result.backing_device),
         tensor_nbytes(tensor),
-        lambda route, kept: verdict,
+        verdict,
         duration_ns,
     )
 

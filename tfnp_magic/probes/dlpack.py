@@ -96,7 +96,7 @@ def _seen(
         device if leaving else HOST,
         HOST if leaving else device,
         tensor_nbytes(tensor),
-        lambda _route, _kept: verdict,
+        verdict,
         duration_ns,
     )
 

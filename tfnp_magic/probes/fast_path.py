@@ -17,7 +17,7 @@ from tfnp_magic.facts import HOST, eager_tensor_type, short_device, span_of_tens
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Verdict
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import array_facts, report, scalar_facts
-from tfnp_magic.probes.sources import is_array_like, numpy_memory
+from tfnp_magic.probes.sources import dtype_name, is_array_like, numpy_memory
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.scope import listeners
 from tfnp_magic.verdict import ArrayFacts, of_op_argument
@@ -113,7 +113,7 @@ def _describe_python(op: str, position: int, inputs: tuple[Any, ...], value: Any
         HOST,
         "CPU:0",
         nbytes,
-        lambda route, kept: verdict,
+        verdict,
         None,
     )
 
@@ -143,7 +143,7 @@ def _describe(op: str, position: int, inputs: tuple[Any, ...], source: Any, resu
         HOST,
         device,
         facts.nbytes,
-        lambda route, kept: verdict,
+        verdict,
         None,
         id(source),
     )
@@ -159,7 +159,7 @@ def _facts(source: Any) -> tuple[ArrayFacts, tuple[int, ...]]:
         return array_facts(memory)._replace(writable=True), memory.shape
     nbytes = int(getattr(source, "nbytes", 0) or 0)
     shape = tuple(getattr(source, "shape", ()))
-    return ArrayFacts(str(getattr(source, "dtype", "mixed")), nbytes, None, False, False), shape
+    return ArrayFacts(dtype_name(source), nbytes, None, False, False), shape
 
 
 def _wanted(op: str, position: int, inputs: tuple[Any, ...]) -> str | None:

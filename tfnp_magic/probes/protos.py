@@ -22,7 +22,7 @@ from tfnp_magic.model import (
 )
 from tfnp_magic.probes.patch import CodePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
-from tfnp_magic.probes.sources import arrays_within, is_array_like
+from tfnp_magic.probes.sources import arrays_within, dtype_name, is_array_like
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.scope import inner, listeners
 
@@ -89,7 +89,7 @@ def _describe_make(values: Any, proto: Any, duration_ns: int) -> Seen:
         device,
         GRAPH if _in_graph() else HOST,
         nbytes,
-        lambda route, kept: verdict,
+        verdict,
         duration_ns,
         id(values),
     )
@@ -100,7 +100,7 @@ def _origin(values: Any) -> tuple[str, str, str]:
     if isinstance(values, eager_tensor_type()):
         return TENSORFLOW_TO_PYTHON, values.dtype.name, short_device(values.backing_device)
     if isinstance(values, np.ndarray | np.generic) or is_array_like(values):
-        return NUMPY_TO_TENSORFLOW, str(getattr(values, "dtype", "mixed")), HOST
+        return NUMPY_TO_TENSORFLOW, dtype_name(values), HOST
     dtype = arrays_within(values)
     if dtype is not None:
         return NUMPY_TO_TENSORFLOW, dtype, HOST
@@ -123,7 +123,7 @@ def _describe_read(proto: Any, array: Any, duration_ns: int) -> Seen:
         GRAPH if _in_graph() else HOST,
         HOST,
         int(array.nbytes),
-        lambda route, kept: verdict,
+        verdict,
         duration_ns,
         id(proto),
     )

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from tfnp_magic.facts import HOST, eager_tensor_type, short_device
-from tfnp_magic.model import TENSORFLOW_TO_NUMPY, Verdict
+from tfnp_magic.model import TENSORFLOW_TO_NUMPY
+from tfnp_magic.probes.looks import belongs_to_last_look
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import PYTHON_READS, read_of, report
 from tfnp_magic.recorder import Seen, clock
-from tfnp_magic.route import Route
 from tfnp_magic.scope import inner, listeners
 from tfnp_magic.verdict import of_numpy_method, of_string_read
 
@@ -62,12 +62,9 @@ def _describe_numpy(tensor: Any, result: Any, duration_ns: int) -> Seen:
     textual = tensor.dtype.name == "string"
     nbytes = None if textual else int(getattr(result, "nbytes", 0))
 
-    def judge(route: Route, kept: bool) -> Verdict:
-        if nbytes is None:
-            return of_string_read()
-        return verdict
-
-    verdict = of_numpy_method(is_array and bool(result.flags.owndata), nbytes or 0, is_array)
+    verdict = of_string_read()
+    if nbytes is not None:
+        verdict = of_numpy_method(is_array and bool(result.flags.owndata), nbytes, is_array)
     return Seen(
         NAME,
         TENSORFLOW_TO_NUMPY,
@@ -77,7 +74,7 @@ def _describe_numpy(tensor: Any, result: Any, duration_ns: int) -> Seen:
         short_device(tensor.backing_device),
         HOST,
         nbytes,
-        judge,
+        verdict,
         duration_ns,
         id(tensor),
     )
@@ -102,26 +99,21 @@ def _around_numpy_internal(original: Any) -> Any:
     return _numpy_internal
 
 
-def _describe_read(tensor: Any, result: Any, frame: FrameType, started: int) -> Seen:
+def _describe_read(tensor: Any, result: Any, frame: FrameType, started: int) -> Seen | None:
     duration_ns = clock() - started
-    method = _method_of_tensor(frame)
-    to_python = method in PYTHON_READS
-    writable = isinstance(result, np.ndarray) and bool(result.flags.writeable)
-    return read_of(
-        tensor,
-        f"Tensor.{method}",
-        result,
-        to_python=to_python,
-        writable=writable,
-        duration_ns=duration_ns,
-    )
+    method, caller = _method_of_tensor(frame)
+    if method == "__index__" and not isinstance(result, np.integer | np.bool_):
+        return None  # `bytes(t)` asks first whether it is a number; no conversion comes of it
+    if method in PYTHON_READS and belongs_to_last_look(tensor, caller):
+        return None
+    return read_of(tensor, f"Tensor.{method}", result, method in PYTHON_READS, duration_ns)
 
 
-def _method_of_tensor(frame: FrameType) -> str:
-    """Name of the outermost method of the tensor that led here (``__repr__``, ``_numpy``)."""
+def _method_of_tensor(frame: FrameType) -> tuple[str, FrameType | None]:
+    """Name of the outermost method of the tensor that led here, and the frame that called it."""
     ops_file, name = frame.f_code.co_filename, frame.f_code.co_name
     walk = frame.f_back
     while walk is not None and walk.f_code.co_filename == ops_file:
         name = walk.f_code.co_name
         walk = walk.f_back
-    return name
+    return name, walk

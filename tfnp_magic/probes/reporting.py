@@ -17,8 +17,15 @@ from tfnp_magic.model import (
     Verdict,
 )
 from tfnp_magic.recorder import Recorder, Seen, raised_by_signal
-from tfnp_magic.route import Route
-from tfnp_magic.verdict import ArrayFacts, of_read, of_string_read
+from tfnp_magic.route import Reader
+from tfnp_magic.verdict import (
+    ArrayFacts,
+    of_copying_read,
+    of_dropped_view,
+    of_kept_view,
+    of_numpy_method,
+    of_string_read,
+)
 
 
 def report(
@@ -77,10 +84,9 @@ PYTHON_READS = frozenset(
 )  # fmt: skip
 """Methods of a tensor that read its value to give Python something else than an array."""
 
-# Documented to return an array (or bytes) of its own, whatever it is given.
+# Documented to return an array (or bytes) of its own, if called with nothing but the tensor.
 _COPYING = frozenset({"np.array", "np.copy", "np.asfortranarray", "bytes", "bytearray"})
-# Return the array itself: if no view was kept, a cast or a reordering copied it,
-# or the caller dropped it within the same expression.
+# Return a view, if called with nothing but the tensor.
 _RETURNING = frozenset(
     {"np.asarray", "np.asanyarray", "np.ascontiguousarray", "np.require", "np.asmatrix",
      "np.matrix", "np.ma.array", "np.ma.asarray", "np.frombuffer", "pd.DataFrame", "pd.Series",
@@ -88,14 +94,28 @@ _RETURNING = frozenset(
 )  # fmt: skip
 
 
+class _Look:
+    """See `tfnp_magic.recorder.Look`; holds weak references and facts only."""
+
+    __slots__ = ("_nbytes", "_remnant", "_tensor")
+
+    def __init__(self, tensor: Any, remnant: np.ndarray[Any, Any], nbytes: int) -> None:
+        self._tensor, self._remnant = weakref.ref(tensor), weakref.ref(remnant)
+        self._nbytes = nbytes
+
+    def judge(self, reader: Reader) -> Verdict:
+        """Judge by what is alive now: the array over the tensor's memory, and the tensor."""
+        if reader.plain and reader.name in _COPYING:
+            return of_copying_read(self._nbytes)
+        array = self._remnant()
+        if array is not None:
+            return of_kept_view(self._tensor() is not None, bool(array.flags.writeable))
+        converts = reader.name in _COPYING or reader.name in _RETURNING
+        return of_dropped_view(reader.within or (converts and not reader.plain))
+
+
 def read_of(
-    tensor: Any,
-    lowest: str,
-    remnant: Any,
-    *,
-    to_python: bool,
-    writable: bool,
-    duration_ns: int | None,
+    tensor: Any, lowest: str, remnant: Any, to_python: bool, duration_ns: int | None
 ) -> Seen:
     """A look at a tensor's memory, whose verdict waits for whether somebody kept it.
 
@@ -109,42 +129,35 @@ def read_of(
         The array over the tensor's memory, or what else the read returned.
     to_python
         Whether Python, not NumPy, gets the value.
-    writable
-        Whether that array may be written to.
     duration_ns
         Nanoseconds that the read took; None if not measured.
     """
-    dtype, shape = tensor.dtype.name, tuple(tensor.shape)
-    is_array = isinstance(remnant, np.ndarray)
+    dtype = tensor.dtype.name
     nbytes = None if dtype == "string" else int(getattr(remnant, "nbytes", 0))
-
-    def judge(route: Route, kept: bool) -> Verdict:
-        if nbytes is None:
-            return of_string_read()
-        copies = route.name in _COPYING or not is_array
-        return of_read(kept, copies, route.name in _RETURNING, writable, nbytes)
-
+    verdict: Verdict | _Look
+    if nbytes is None:
+        verdict = of_string_read()
+    elif isinstance(remnant, np.ndarray):
+        verdict = _Look(tensor, remnant, nbytes)
+    else:
+        verdict = of_numpy_method(False, nbytes, False)
     return Seen(
         lowest,
         TENSORFLOW_TO_PYTHON if to_python else TENSORFLOW_TO_NUMPY,
-        shape,
+        tuple(tensor.shape),
         dtype,
-        dtype if to_python else str(getattr(remnant, "dtype", dtype)),
+        dtype if to_python else _dtype_of(remnant, dtype),
         short_device(tensor.backing_device),
         HOST,
         nbytes,
-        judge,
+        verdict,
         duration_ns,
         id(tensor),
-        weakref.ref(remnant) if is_array else _GONE,
     )
 
 
-class _Nothing:
-    """Has no instance; a weak reference to one is dead from the start."""
-
-
-_GONE = weakref.ref(_Nothing())
+def _dtype_of(array: Any, of_tensor: str) -> str:
+    return of_tensor if of_tensor == "string" else str(getattr(array, "dtype", of_tensor))
 
 
 def python_value(value: Any, tensor: Any, lowest: str, duration_ns: int | None) -> Seen:
@@ -160,7 +173,7 @@ def python_value(value: Any, tensor: Any, lowest: str, duration_ns: int | None) 
         HOST,
         short_device(tensor.backing_device),
         nbytes,
-        lambda route, kept: verdict,
+        verdict,
         duration_ns,
     )
 

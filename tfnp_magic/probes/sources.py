@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tfnp_magic.verdict import MIXED
+
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), range})
 _DEPTH = 4
 
@@ -30,6 +32,18 @@ def numpy_memory(value: Any) -> np.ndarray[Any, Any] | None:
         return None
     memory = value.array.to_numpy()
     return memory if isinstance(memory, np.ndarray) else None
+
+
+def dtype_name(value: Any) -> str:
+    """Dtype of what has one; of a DataFrame's columns if they agree, else `MIXED`."""
+    dtype = getattr(value, "dtype", None)
+    if dtype is None:
+        pandas = sys.modules.get("pandas")
+        if pandas is None or not isinstance(value, pandas.DataFrame):
+            return MIXED
+        kinds = {str(kind) for kind in value.dtypes}
+        return kinds.pop() if len(kinds) == 1 else MIXED
+    return str(dtype)
 
 
 def arrays_within(value: Any, depth: int = _DEPTH) -> str | None:

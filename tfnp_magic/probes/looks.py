@@ -1,0 +1,79 @@
+"""Which reads of a tensor belong to the conversion that an earlier read began.
+
+NumPy's compiled functions may read a tensor more than once for one conversion:
+`np.dot`, `np.inner`, `np.correlate` and `np.searchsorted` ask each operand for its buffer
+twice, to learn its dtype and then to read it, from different depths of the C stack;
+`np.array([t, t])` of scalars asks for the buffer and then calls ``__float__``. Operands
+that are the same tensor (`np.add(t, t)`) and iterations of a loop come from one depth.
+"""
+
+from __future__ import annotations
+
+import threading
+from types import FrameType
+from typing import Any
+
+_MOST = 65_536
+
+
+class _Looks(threading.local):
+    """Reads by the instruction that is running: how often, by tensor and stack depth."""
+
+    def __init__(self) -> None:
+        self.instruction: tuple[int, int] = (0, 0)
+        self.unpaired: dict[tuple[int, int], int] = {}
+
+
+_looks = _Looks()
+
+
+def is_second_look(tensor: Any, frame: FrameType, stack: int) -> bool:
+    """Whether a request for a tensor's buffer belongs to a conversion already counted.
+
+    Parameters
+    ----------
+    tensor
+        The exporting tensor.
+    frame
+        The innermost Python frame.
+    stack
+        The C stack pointer at the request.
+    """
+    unpaired = _at(frame)
+    for (known, depth), count in unpaired.items():
+        if known == id(tensor) and depth != stack:
+            _take(unpaired, (known, depth), count)
+            return True
+    if len(unpaired) >= _MOST:
+        unpaired.clear()
+    key = id(tensor), stack
+    unpaired[key] = unpaired.get(key, 0) + 1
+    return False
+
+
+def belongs_to_last_look(tensor: Any, frame: FrameType | None) -> bool:
+    """Whether ``__float__`` and its like follow the same instruction's look at the buffer."""
+    if frame is None or (id(frame), frame.f_lasti) != _looks.instruction:
+        return False
+    unpaired = _looks.unpaired
+    for (known, depth), count in unpaired.items():
+        if known == id(tensor):
+            _take(unpaired, (known, depth), count)
+            return True
+    return False
+
+
+def _at(frame: FrameType) -> dict[tuple[int, int], int]:
+    """The reads by the frame's current instruction; another instruction starts anew."""
+    instruction = id(frame), frame.f_lasti
+    if _looks.instruction != instruction:
+        _looks.instruction = instruction
+        _looks.unpaired.clear()
+    return _looks.unpaired
+
+
+def _take(unpaired: dict[tuple[int, int], int], key: tuple[int, int], count: int) -> None:
+    if count == 1:
+        del unpaired[key]
+    else:
+        unpaired[key] = count - 1
