@@ -14,11 +14,14 @@ import dataclasses
 import re
 import sys
 import threading
+from collections.abc import Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.inputtransformer2 import leading_indent
 from IPython.display import display
 
+from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.site import is_library
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 MAGIC = "%%interop_trace"
 BEGIN = "--begin"
-"""The line magic's option that a typed cell magic is rewritten to; not for users."""
+"""The option that the typed line is rewritten to, with a blank body; not for users."""
 _TYPED = re.compile(rf"{MAGIC}(?=\s|$)")
 
 
@@ -47,6 +50,19 @@ class _Running:
     wanted: Wanted
     depth: int
     thread: int
+    silent: bool
+
+
+@dataclasses.dataclass
+class _Ended:
+    """A recording that waits for its cell's own output to be complete.
+
+    `with_cell` is False for what ended inside the cell: the cell's error is not its own.
+    """
+
+    recording: Recording
+    wanted: Wanted
+    with_cell: bool
 
 
 class CellTracer:
@@ -62,56 +78,61 @@ class CellTracer:
         self.shell = shell
         self._typed: list[str] = []
         self._running: list[_Running] = []
-        self._to_show: list[Recording] = []
+        self._ended: list[_Ended] = []
 
     def rewrite(self, lines: list[str]) -> list[str]:
         """Transform the lines of a cell (an IPython input transformer)."""
-        if not lines or not _TYPED.match(lines[0]):
+        self._typed = []
+        if not lines or not _TYPED.match(lines[0]) or lines[0].rstrip().endswith("?"):
             return lines
-        body = [line for line in lines[1:] if line.strip()]
-        if not body or body[0].startswith("%%") or lines[0].rstrip().endswith("?"):
+        above = _blank_lines(lines[1:]) + 1
+        body = lines[above:]
+        if not body or body[0].startswith("%%"):
             return lines
         self._typed = lines
         options = f"{BEGIN} {lines[0][len(MAGIC) :].strip()}".rstrip()
-        # It reads like any other magic in a traceback.
-        return [f"get_ipython().run_line_magic('interop_trace', {options!r})\n", *lines[1:]]
+        # `run_cell_magic`, as in any traceback of a cell magic; with `run_line_magic`,
+        # IPython would leave a cell out of the history that has the word "paste" in it.
+        begin = f"get_ipython().run_cell_magic('interop_trace', {options!r}, '\\n')\n"
+        # An indented body is dedented, as it is without our line.
+        return [begin, *lines[1:above], *leading_indent(body)]
+
+    # IPython then skips it when it asks whether what was typed so far is complete: in a
+    # terminal, a cell magic ends with a blank line, not with its first statement.
+    rewrite.has_side_effects = True  # type: ignore[attr-defined]
 
     def begin(self, wanted: Wanted) -> None:
         """Begin the trace of the cell that is running."""
-        frame = _calling_cell()
-        depth, thread = self._depth(), threading.get_ident()
+        depth, thread = len(self._cells()), threading.get_ident()
         if any(r.depth == depth and r.thread == thread for r in self._running):
             return  # `%%timeit` runs the cell's text, and so this statement, many times
-        filename = frame.f_code.co_filename
-        trace = self._trace({filename: 0}, "".join(self._typed))
-        self._running.append(_Running(trace, wanted, depth, thread))
-        trace.start()
+        typed, self._typed = "".join(self._typed), []
+        trace = self._trace({_calling_cell().f_code.co_filename: 0}, typed)
+        self._running.append(_Running(trace, wanted, depth, thread, self._silent()))
+        _start(trace)
 
     def after_execute(self) -> None:
         """End the traces whose cell has ended (``post_execute``; also of silent cells)."""
-        depth, thread = self._depth(), threading.get_ident()
-        while self._running and self._running[-1].thread == thread:
-            if depth >= self._running[-1].depth:
-                return
-            running = self._running[-1]
-            self._keep(running.trace, running.wanted)
-            self._running.pop()
+        depth, thread = len(self._cells()), threading.get_ident()
+        error = _error_of(self.shell.last_execution_result)
+        for running in reversed(self._running):
+            if running.thread == thread and running.depth > depth:
+                self._end(running, error)
 
     def after_cell(self, result: Any) -> None:
         """Show what the ended cell left (``post_run_cell``), below its own output."""
-        error = getattr(result, "error_in_exec", None)
-        while self._to_show:
-            recording = self._to_show.pop(0)
-            if error is not None and recording.error is None:
-                recording.error = type(error).__name__
-            display(recording)
+        self.after_execute()  # again: an interrupt may have cut it short
+        while self._ended:
+            ended = self._ended.pop(0)
+            if ended.with_cell:
+                ended.recording.error = _error_of(result) or ended.recording.error
+            if not ended.wanted.quiet:
+                display(ended.recording)
 
     def finish(self) -> None:
         """End and show everything at once: the extension is being unloaded."""
-        while self._running:
-            running = self._running[-1]
-            self._keep(running.trace, running.wanted)
-            self._running.pop()
+        for running in reversed(self._running):
+            self._end(running, None)
         self.after_cell(None)
 
     def run(self, text: str, wanted: Wanted, namespace: dict[str, Any] | None, padding: int) -> Any:
@@ -128,19 +149,22 @@ class CellTracer:
         padding
             Lines above the body in the cell, so that line numbers are the cell's.
         """
+        __tracebackhide__ = True
         name, tree = self._compiled(text, padding)
         files = {name: 0, **_timed(text, padding)}
         trace = self._trace(files, (MAGIC + "\n") * padding + text)
         error: str | None = None
-        trace.start()
         try:
+            _start(trace)
             return self._execute(tree, name, namespace)
         except BaseException as exc:
             error = type(exc).__name__
             raise
         finally:
             self._keep(trace, wanted, error)
-            if not self._depth():
+            if not self._silent():
+                self._ended.append(_Ended(trace.recording, wanted, with_cell=False))
+            if not self._cells():
                 self.after_cell(None)
 
     def label(self, filename: str) -> str | None:
@@ -155,13 +179,14 @@ class CellTracer:
         return Trace(files, title, typed, self.label)
 
     def _compiled(self, text: str, padding: int) -> tuple[str, ast.Module]:
-        blank = len(text) - len(text.lstrip("\n"))
-        source = "\n" * (padding + blank) + self.shell.transform_cell(text)
+        above = padding + _blank_lines(text.splitlines())  # `transform_cell` strips them
+        source = "\n" * above + self.shell.transform_cell(text)
         name = self.shell.compile.cache(source, self.shell.displayhook.prompt_count, raw_code=text)
         tree = self.shell.transform_ast(self.shell.compile.ast_parse(source, filename=name))
         return name, tree
 
     def _execute(self, tree: ast.Module, name: str, namespace: dict[str, Any] | None) -> Any:
+        __tracebackhide__ = True
         compile_, names = self.shell.compile, self.shell.user_global_ns
         local = names if namespace is None else namespace
         last = tree.body[-1] if tree.body else None
@@ -170,25 +195,80 @@ class CellTracer:
             return None
         del tree.body[-1]
         exec(compile_(tree, name, "exec"), names, local)
-        return eval(compile_(ast.Expression(last.value), name, "eval"), names, local)
+        if local is names:
+            return eval(compile_(ast.Expression(last.value), name, "eval"), names)
+        # Comprehensions and lambdas see a function's names, not a mapping of locals.
+        given = {key: value for key, value in local.items() if key.isidentifier()}
+        function = ast.Expression(_function_of(given, last.value))
+        return eval(compile_(function, name, "eval"), names)(**given)
 
-    def _keep(self, trace: Trace, wanted: Wanted, error: str | None = None) -> None:
-        """Store the recording under its name, and show it later unless it is to be quiet."""
-        recording = trace.stop(error)
+    def _end(self, running: _Running, error: str | None) -> None:
+        self._keep(running.trace, running.wanted, error)
+        self._running.remove(running)
+        if not running.silent:
+            self._ended.append(_Ended(running.trace.recording, running.wanted, with_cell=True))
+
+    def _keep(self, trace: Trace, wanted: Wanted, error: str | None) -> None:
+        """End the trace, and store its recording under its name."""
+        _stop(trace, error)
         if wanted.output:
-            self.shell.user_ns[wanted.output] = recording
-        if not wanted.quiet:
-            self._to_show.append(recording)
+            self.shell.user_ns[wanted.output] = trace.recording
 
-    def _depth(self) -> int:
-        """How many cells are being run on this thread, one inside another."""
+    def _silent(self) -> bool:
+        """Whether the cell that runs is to show nothing: IPython tells no one when it is over."""
+        cells = self._cells()
+        return bool(cells) and bool(cells[0].f_locals.get("silent"))
+
+    def _cells(self) -> list[FrameType]:
+        """IPython's frames that run the cells of this thread, the innermost first."""
         code = type(self.shell).run_cell_async.__code__
-        count = 0
+        frames = []
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
-            count += frame.f_code is code
+            if frame.f_code is code:
+                frames.append(frame)
             frame = frame.f_back
-        return count
+        return frames
+
+
+def _start(trace: Trace) -> None:
+    """Begin the trace; the user's code goes on without it if our own code fails."""
+    try:
+        trace.start()
+    except Exception as error:
+        if raised_by_signal(error):
+            raise
+        trace.recording.lost.append(f"the trace could not begin ({type(error).__name__}: {error})")
+
+
+def _stop(trace: Trace, error: str | None) -> None:
+    """End the trace; the user's error stays the one that is raised if our own code fails."""
+    try:
+        trace.stop(error)
+    except Exception as failure:
+        if raised_by_signal(failure):
+            raise
+        text = f"the trace could not end ({type(failure).__name__}: {failure})"
+        trace.recording.lost.append(text)
+
+
+def _error_of(result: Any) -> str | None:
+    """Name of the exception that ended a cell; `result` is None for one that was cancelled."""
+    error = getattr(result, "error_in_exec", None)
+    return None if error is None else type(error).__name__
+
+
+def _blank_lines(lines: list[str]) -> int:
+    """How many blank lines stand above the first other one."""
+    return next((above for above, line in enumerate(lines) if line.strip()), len(lines))
+
+
+def _function_of(names: Iterable[str], value: ast.expr) -> ast.Lambda:
+    """``lambda *, a, b: value``, at the place of the value."""
+    lambda_ = ast.Lambda(
+        ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, []), value
+    )
+    return ast.fix_missing_locations(ast.copy_location(lambda_, value))
 
 
 def _timed(text: str, padding: int) -> dict[str, int]:

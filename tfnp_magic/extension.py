@@ -42,8 +42,14 @@ def unload(shell: Any) -> None:
     state = _shells.pop(shell, None)
     if state is None:
         return
+    try:
+        state.tracer.finish()
+    finally:
+        _take_back(shell, state)
+
+
+def _take_back(shell: Any, state: _Loaded) -> None:
     tracer = state.tracer
-    tracer.finish()
     _discard(shell.input_transformers_cleanup, tracer.rewrite)
     shell.events.unregister("post_execute", tracer.after_execute)
     shell.events.unregister("post_run_cell", tracer.after_cell)

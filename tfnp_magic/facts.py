@@ -6,6 +6,7 @@ under that promise is ``None``: unknown.
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any, NamedTuple
 
@@ -47,11 +48,27 @@ def eager_tensor_type() -> type[Any]:
     return sys.modules["tensorflow.python.framework.ops"].EagerTensor
 
 
+@functools.lru_cache(maxsize=256)
 def short_device(name: str | None) -> str:
     """``GPU:0`` for ``/job:localhost/replica:0/task:0/device:GPU:0``."""
     if not name:
         return HOST
     return name.rsplit("device:", 1)[-1]
+
+
+@functools.lru_cache(maxsize=1024)
+def name_of_dtype(dtype: np.dtype[Any]) -> str:
+    """NumPy's name of a dtype as stored: ``float32``, ``>f8``, ``object``."""
+    return str(dtype)
+
+
+def shape_of_tensor(tensor: Any) -> tuple[int, ...]:
+    """Shape of an eager tensor; all lengths are known.
+
+    Source: ``EagerTensor._shape_tuple`` (C, pywrap_tensor.cc, 2.21), which makes no
+    ``TensorShape``.
+    """
+    return tuple(tensor._shape_tuple())
 
 
 def lives_on_host(tensor: Any) -> bool:

@@ -51,8 +51,10 @@ class ImportWatch(importlib.abc.MetaPathFinder):
         """Find ``tensorflow`` by the finders behind us, and see its loader through."""
         if fullname != "tensorflow":
             return None
-        for finder in sys.meta_path:
-            if finder is self or not hasattr(finder, "find_spec"):
+        # Only those behind us: another trace may wait in front, and asks us.
+        behind = sys.meta_path.index(self) + 1
+        for finder in sys.meta_path[behind:]:
+            if not hasattr(finder, "find_spec"):
                 continue
             spec = finder.find_spec(fullname, path, target)
             if spec is not None:
@@ -73,6 +75,9 @@ class _Loader(importlib.abc.Loader):
 
     def __init__(self, loader: Any, watch: ImportWatch) -> None:
         self._loader, self._watch = loader, watch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)  # `get_source` and what else a loader may have
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)

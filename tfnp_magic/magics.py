@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from typing import Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
@@ -21,6 +22,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from tfnp_magic.cell import BEGIN, CellTracer, Wanted
 
 _TRACE_OPTIONS = {"-o": "--output", "-q": "--quiet"}
+_MAGIC_ON_LINE = re.compile(r"(?:.*=)?\s*%%?(?P<name>interop_trace|tfnp_whos)\s")
 _WHOS_OPTIONS = {"-k": "--kind", "-o": "--output"}
 
 
@@ -62,7 +64,8 @@ class InteropMagics(Magics):
         ``--`` before an expression that begins with a minus sign. The recording that
         ``-o`` stores has ``summary()`` and ``crossings()``, both DataFrames.
         """
-        if cell is None and line.startswith(BEGIN):
+        __tracebackhide__ = True
+        if cell == "\n" and line.startswith(BEGIN):
             return self.tracer.begin(self._trace_options(line.removeprefix(BEGIN)))
         if cell is None:
             options, expression = _split(line)
@@ -124,7 +127,7 @@ class InteropMagics(Magics):
 def _parse(magic: Any, line: str, options: dict[str, str]) -> Any:
     try:
         return parse_argstring(magic, line)
-    except UsageError as error:
+    except (UsageError, ValueError) as error:  # ValueError: an open quotation mark
         known = ", ".join(f"{short} ({long})" for short, long in options.items())
         raise UsageError(f"{error}; the options are {known}") from None
 
@@ -153,12 +156,11 @@ def _split(line: str) -> tuple[str, str]:
 @context_matcher()
 def option_matcher(context: Any) -> Any:
     """Complete the options of our magics with Tab."""
-    line = context.line_with_cursor.lstrip("%")
-    name = line.split(" ", 1)[0]
-    known = {"interop_trace": _TRACE_OPTIONS, "tfnp_whos": _WHOS_OPTIONS}.get(name)
+    magic = _MAGIC_ON_LINE.match(context.line_with_cursor)
     token = context.token
-    if known is None or not context.line_with_cursor.startswith("%") or not token.startswith("-"):
+    if magic is None or not token.startswith("-"):
         return {"completions": []}
+    known = {"interop_trace": _TRACE_OPTIONS, "tfnp_whos": _WHOS_OPTIONS}[magic["name"]]
     options = [option for pair in known.items() for option in pair if option.startswith(token)]
     return {
         "completions": [SimpleCompletion(text=option, type="magic option") for option in options],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 import threading
 import time
 from collections import deque
@@ -258,20 +257,3 @@ def _is_housekeeping(seen: Seen, route: Route, where: Standpoint) -> bool:
     if seen.nbytes > HOUSEKEEPING_ARRAY or where.callee is None:
         return False
     return not was_handed_over(seen.identity, where.callee)
-
-
-def raised_by_signal(error: BaseException) -> bool:
-    """Whether the exception came out of a Python signal handler, not out of our code.
-
-    A handler may raise inside a probe as anywhere else (an alarm's timeout); that
-    exception is the user's and must reach them.
-    """
-    handlers = {
-        getattr(signal.getsignal(number), "__code__", None) for number in signal.valid_signals()
-    }
-    walk = error.__traceback__
-    while walk is not None:
-        if walk.tb_frame.f_code in handlers:
-            return True
-        walk = walk.tb_next
-    return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
 import types
 from collections.abc import Iterator
 from types import FrameType
@@ -11,7 +12,8 @@ from typing import Any, NamedTuple
 
 import executing
 
-from tfnp_magic.site import Standpoint, is_library, is_own
+from tfnp_magic.interrupts import raised_by_signal
+from tfnp_magic.site import Standpoint, forget_snapshot, is_library, is_own
 
 
 class Route(NamedTuple):
@@ -62,7 +64,7 @@ _EXPLICIT_METHODS = frozenset({"numpy", "get_weights", "set_weights", "as_numpy_
 _READS = {
     "Tensor.__bool__": "bool", "Tensor.__float__": "float", "Tensor.__int__": "int",
     "Tensor.__index__": "operator.index", "Tensor.__complex__": "complex",
-    "Tensor.__repr__": "repr", "Tensor.__str__": "str", "Tensor.__format__": "format",
+    "Tensor.__repr__": "repr", "Tensor.__str__": "str", "Tensor.__format__": "f-string",
     "Tensor.__iter__": "iteration", "Tensor.__reduce__": "pickle",
 }  # fmt: skip
 """What Python calls the methods that it calls by itself."""
@@ -171,7 +173,9 @@ def _node(frame: FrameType) -> ast.AST | None:
     """
     try:
         node = executing.Source.executing(frame).node
-    except Exception:  # it parses the user's source, of which anything may be true
+    except Exception as error:  # it parses the user's source, of which anything may be true
+        if raised_by_signal(error):
+            raise
         return None
     return node if isinstance(node, ast.AST) else None
 
@@ -228,15 +232,32 @@ def _name_of_object(value: Any, written: list[str]) -> str | None:
     exported = _tensorflow_name(value) or _keras_name(value)
     if exported:
         return exported
-    if not isinstance(value, types.FunctionType | types.BuiltinFunctionType | type) and not hasattr(
-        value, "__name__"
-    ):
+    if not _may_be_asked(value) or not hasattr(value, "__name__"):
         return f"{_type_name(type(value))}.__call__"
     module = getattr(value, "__module__", None)
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", written[-1])
     if module in ("builtins", "__main__") or str(module).startswith("IPython."):
         return str(name)
     return f"{_public_module(module or 'numpy')}.{name}"
+
+
+def _may_be_asked(value: Any) -> bool:
+    """Whether reading an attribute runs no code of the user's: no property, no ``__getattr__``."""
+    if isinstance(value, type):
+        return type(value) is type or _may_be_asked(type(value))
+    if isinstance(value, types.FunctionType | types.BuiltinFunctionType | types.MethodType):
+        return True
+    home = sys.modules.get(type(value).__module__)
+    file = getattr(home, "__file__", None)
+    return home is not None and (is_library(file) if file else home.__name__ != "__main__")
+
+
+def _own_dict(value: Any) -> Any:
+    """The object's ``__dict__``, not by way of a ``__getattr__`` of its class."""
+    try:
+        return object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
 
 
 def _module_name(value: Any) -> str | None:
@@ -256,7 +277,7 @@ def _public_module(module: str) -> str:
 def _tensorflow_name(value: Any) -> str | None:
     """``tf.constant``, from the names under which ``tf_export`` published a symbol."""
     for candidate in _unwrapped(value):
-        names = vars(candidate).get("_tf_api_names") if hasattr(candidate, "__dict__") else None
+        names = _own_dict(candidate).get("_tf_api_names")
         if names:
             return "tf." + min(names, key=lambda n: (n.count("."), len(n)))
     return None
@@ -266,7 +287,7 @@ def _unwrapped(value: Any) -> Iterator[Any]:
     """A function and what its decorators wrap, outermost first."""
     for _ in range(8):
         yield value
-        inner = getattr(value, "__dict__", {})
+        inner = _own_dict(value)
         decorator = inner.get("_tf_decorator")
         following = inner.get("__wrapped__") or getattr(decorator, "_decorated_target", None)
         if following is None or following is value:
@@ -276,7 +297,7 @@ def _unwrapped(value: Any) -> Iterator[Any]:
 
 def _keras_name(value: Any) -> str | None:
     """``keras.ops.sum``, from the path under which ``keras_export`` published a symbol."""
-    path = getattr(value, "__dict__", {}).get("_api_export_path")
+    path = _own_dict(value).get("_api_export_path")
     if isinstance(path, list | tuple):
         path = min(path, key=len) if path else None
     return path if isinstance(path, str) else None
@@ -340,8 +361,7 @@ def _owner(frame: FrameType) -> str | None:
     owner = names.get(first)
     kind = owner if first == "cls" and isinstance(owner, type) else type(owner)
     del owner
-    if isinstance(names, dict):
-        names.clear()
+    forget_snapshot(frame, names)
     if kind is type(None) or (kind.__name__.startswith("_") and kind.__name__ not in _TYPE_NAMES):
         return None
     return (_tensorflow_name(kind) if first == "cls" else None) or _type_name(kind)

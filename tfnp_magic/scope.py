@@ -55,7 +55,9 @@ class Scope:
         if ident == self._thread:
             return False
         older = self._older.get(ident)
-        return older is None or older() is None
+        thread = None if older is None else older()
+        # A new thread may have the number of one that ended.
+        return thread is None or not thread.is_alive()
 
 
 class _PerThread(threading.local):

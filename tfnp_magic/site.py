@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import linecache
 import os
 import sys
@@ -10,7 +11,7 @@ import sysconfig
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tfnp_magic.model import Place
 
@@ -89,8 +90,17 @@ def was_handed_over(identity: int, callee: FrameType) -> bool:
     try:
         return any(_holds(value, identity) for value in names.values())
     finally:
-        if isinstance(names, dict):
-            names.clear()
+        forget_snapshot(callee, names)
+
+
+def forget_snapshot(frame: FrameType, names: Any) -> None:
+    """Empty the snapshot of a function's locals that ``frame.f_locals`` made.
+
+    Before Python 3.13 the frame keeps it, and all that is in it, until it returns. The
+    names of a module's frame are no snapshot: they are its globals.
+    """
+    if frame.f_code.co_flags & inspect.CO_OPTIMIZED and isinstance(names, dict):
+        names.clear()
 
 
 def _holds(value: object, identity: int, depth: int = 2) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import sys
 from collections.abc import Mapping
 from types import TracebackType
 
+from tfnp_magic import __version__
 from tfnp_magic.facts import tensorflow_is_loaded
 from tfnp_magic.importing import ImportWatch, tensorflow_is_installed
 from tfnp_magic.model import Recording
@@ -23,12 +23,11 @@ INSTALL_HINT = (
 
 # What no probe sees on any machine; each has a strict xfail row in tests/contract.
 ALWAYS_UNSEEN = (
-    "the TFLite interpreter, checkpoint readers, v1 sessions, "
-    "protocol buffers filled from arrays (tf.train.Feature)"
+    "the TFLite interpreter, checkpoint readers, v1 sessions, protocol buffers filled from "
+    "arrays (tf.train.Feature), casts by assignment into an array (a[:] = t), casts by Keras "
+    "after its own conversion"
 )
-GRAPHS_UNSEEN = (
-    "inside graphs (tf.function, tf.data, Keras fit and predict): casts, moves and Python functions"
-)
+GRAPHS_UNSEEN = "inside graphs (tf.function, tf.data, fit): casts, moves and Python functions"
 
 
 class Trace:
@@ -168,8 +167,5 @@ def _versions() -> dict[str, str]:
         version = getattr(module, "__version__", None)
         if isinstance(version, str):
             found[name] = version
-    try:
-        found["tfnp_magic"] = importlib.metadata.version("tfnp_magic")
-    except importlib.metadata.PackageNotFoundError:
-        pass  # run from a checkout that was never installed
+    found["tfnp_magic"] = __version__
     return found

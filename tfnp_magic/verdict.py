@@ -40,11 +40,14 @@ class ArrayFacts(NamedTuple):
     writable: bool
 
 
+_NOTHING = Verdict(COPY, INFERRED, "no elements: there is nothing to copy or to share", 0)
+
+
 def is_cast(dtype_from: str, dtype_to: str) -> bool:
     """Whether two dtype names mean different values: not for byte order, not for strings."""
     if "string" in (dtype_from, dtype_to):
         return False
-    return dtype_from not in (dtype_to, MIXED) and _native(dtype_from) != dtype_to
+    return dtype_from not in (dtype_to, MIXED) and _native(dtype_from) != _native(dtype_to)
 
 
 def _native(dtype: str) -> str:
@@ -76,15 +79,14 @@ def of_constructor(
     dtype_to, result_nbytes
         The tensor's dtype by NumPy's name, and the bytes of its elements.
     """
+    if not source.nbytes:
+        return _NOTHING
     if result_nbytes is None:
         return Verdict(COPY, INFERRED, "strings are copied one by one into TensorFlow's own", None)
     before = source.nbytes if copied_before else 0
     cast = is_cast(source.dtype, dtype_to)
     if result is None or handed is None:
-        certain = before + (result_nbytes if cast or not copied_before else 0)
-        if not certain:
-            return Verdict(UNKNOWN, "", "the tensor's memory could not be looked at", None)
-        return Verdict(COPY, INFERRED, "NumPy copied it; what followed could not be seen", certain)
+        return _of_unseen(source, before, result_nbytes, cast)
     if result.start == handed.start:
         if not copied_before:
             return Verdict(VIEW, OBSERVED, _shared(source), 0)
@@ -92,6 +94,17 @@ def of_constructor(
             COPY, OBSERVED, "one copy: NumPy's, which is aligned, so the tensor uses it", before
         )
     return Verdict(COPY, OBSERVED, _why_copied(source, copied_before, cast), before + result_nbytes)
+
+
+def _of_unseen(source: ArrayFacts, before: int, result_nbytes: int, cast: bool) -> Verdict:
+    """The same without a look at the tensor's memory: another device's, or a scalar's."""
+    certain = before + (result_nbytes if cast else 0)
+    if certain:
+        reason = "NumPy copied it" if before else "cast into a new buffer"
+        return Verdict(COPY, INFERRED, f"{reason}; what followed could not be seen", certain)
+    if source.contiguous and source.span and source.span.start % ALIGNMENT == 0:
+        return Verdict(UNKNOWN, "", "the tensor's memory could not be looked at", None)
+    return Verdict(COPY, INFERRED, _why_copied(source, False, False), result_nbytes)
 
 
 def _shared(source: ArrayFacts) -> str:
@@ -129,7 +142,11 @@ def of_op_argument(
     results
         Bytes of those results that could be looked at.
     """
-    if source.span and any(source.span.overlaps(span) for span in results):
+    if source.span and not source.nbytes:
+        return _NOTHING
+    # Only an array without gaps is read in place; another one's gaps may hold a result.
+    span = source.span if source.contiguous else None
+    if span and any(span.overlaps(result) for result in results):
         return Verdict(VIEW, OBSERVED, "the result shares memory: " + _writing(source), 0)
     if is_cast(source.dtype, dtype_to):
         return Verdict(COPY, INFERRED, "cast into a new buffer to match the op's tensor", to_nbytes)

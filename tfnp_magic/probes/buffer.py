@@ -43,4 +43,4 @@ def _heard(tensor: Any, view: int, flags: int, stack: int, duration_ns: int) -> 
 
 
 def _describe(tensor: Any, remnant: Any, duration_ns: int) -> Seen:
-    return read_of(tensor, "buffer protocol", remnant, False, duration_ns)
+    return read_of(tensor, "buffer protocol", remnant, duration_ns, exported=True)

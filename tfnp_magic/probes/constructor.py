@@ -17,6 +17,8 @@ from tfnp_magic.facts import (
     HOST,
     Span,
     eager_tensor_type,
+    lives_on_host,
+    shape_of_tensor,
     short_device,
     span_of_array,
     span_of_tensor,
@@ -123,6 +125,9 @@ def _seen(
     nbytes = tensor_nbytes(tensor)
     if handed is None and nbytes is not None:
         verdict = Verdict("copy", "inferred", "a scalar has no memory to share", nbytes)
+    elif not lives_on_host(tensor) and nbytes is not None:
+        before = source.nbytes if copied_before else 0
+        verdict = Verdict("copy", "inferred", "copied to another device's memory", before + nbytes)
     else:
         result = span_of_tensor(tensor)
         verdict = of_constructor(source, handed, copied_before, result, dtype_to, nbytes)
@@ -143,7 +148,7 @@ def _of(
     return Seen(
         "tf.constant",
         NUMPY_TO_TENSORFLOW,
-        tuple(tensor.shape),
+        shape_of_tensor(tensor),
         dtype,
         tensor.dtype.name,
         HOST,

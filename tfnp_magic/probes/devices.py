@@ -9,7 +9,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from tfnp_magic.facts import eager_tensor_type, short_device, span_of_tensor, tensor_nbytes
+from tfnp_magic.facts import (
+    eager_tensor_type,
+    shape_of_tensor,
+    short_device,
+    span_of_tensor,
+    tensor_nbytes,
+)
 from tfnp_magic.model import DEVICE_TO_DEVICE, Verdict
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
@@ -45,7 +51,7 @@ def _describe(tensor: Any, result: Any, duration_ns: int) -> Seen:
     return Seen(
         "Tensor._copy_to_device",
         DEVICE_TO_DEVICE,
-        tuple(tensor.shape),
+        shape_of_tensor(tensor),
         tensor.dtype.name,
         result.dtype.name,
         short_device(tensor.backing_device),

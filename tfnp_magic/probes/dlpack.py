@@ -10,7 +10,7 @@ import ctypes
 import sys
 from typing import Any
 
-from tfnp_magic.facts import HOST, short_device, span_of_tensor, tensor_nbytes
+from tfnp_magic.facts import HOST, shape_of_tensor, short_device, span_of_tensor, tensor_nbytes
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, TENSORFLOW_TO_NUMPY, Verdict
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
@@ -90,7 +90,7 @@ def _seen(
     return Seen(
         route,
         direction,
-        tuple(tensor.shape),
+        shape_of_tensor(tensor),
         dtype,
         dtype,
         device if leaving else HOST,

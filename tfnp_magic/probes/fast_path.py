@@ -8,6 +8,7 @@ slow path then comes by way of the constructor. Checked on 2.21.
 from __future__ import annotations
 
 import functools
+import math
 import sys
 from typing import Any, NamedTuple
 
@@ -101,8 +102,8 @@ def _is_python_value(value: Any) -> bool:
 def _describe_python(op: str, position: int, inputs: tuple[Any, ...], value: Any) -> Seen:
     """A Python number or sequence: its tensor is never seen, its bytes are TensorFlow's default."""
     dtype_to = _wanted(op, position, inputs) or ("float32" if _is_real(value) else "int32")
-    shape = np.shape(value)
-    nbytes = int(np.prod(shape, dtype=np.int64)) * _itemsize(dtype_to)
+    shape = np.shape(value) if isinstance(value, list | tuple) else ()
+    nbytes = math.prod(shape) * _itemsize(dtype_to)
     verdict = Verdict("copy", "inferred", "Python objects have no memory to share", nbytes)
     return Seen(
         f"tf.raw_ops.{op}",
@@ -124,6 +125,7 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, float)
 
 
+@functools.lru_cache(maxsize=256)
 def _itemsize(dtype: str) -> int:
     return sys.modules["tensorflow"].as_dtype(dtype).size or 0
 
@@ -194,4 +196,4 @@ def _verdict(
 def _nbytes_as(dtype: str, shape: tuple[int, ...], facts: ArrayFacts) -> int:
     if dtype == facts.dtype:
         return facts.nbytes
-    return int(np.prod(shape, dtype=np.int64)) * _itemsize(dtype)
+    return math.prod(shape) * _itemsize(dtype)

@@ -50,18 +50,20 @@ class AttributePatch:
         """Give the owner back; does nothing when ours is not in, and may be repeated.
 
         What is remembered goes last: an interrupt in here leaves a second try possible.
+        Before the warning, though, which raises under ``-W error``: a second try would
+        only warn again.
         """
         if self._put is ABSENT:
             return
-        current = vars(self.owner).get(self.name, ABSENT)
-        if current is self._put:
+        ours, current = self._put, vars(self.owner).get(self.name, ABSENT)
+        if current is ours:
             if self._found is ABSENT:
                 delattr(self.owner, self.name)
             else:
                 setattr(self.owner, self.name, self._found)
-        elif current is not self._found:
-            _warn_of_foreign_patch(f"{_name_of(self.owner)}.{self.name}")
         self._put = ABSENT
+        if current is not ours and current is not self._found:
+            _warn_of_foreign_patch(f"{_name_of(self.owner)}.{self.name}")
 
 
 class CodePatch:
@@ -107,13 +109,13 @@ class CodePatch:
         """Give the function its own code back; nothing when ours is not in."""
         if self._put is None or self._found is None:
             return
-        current = self.function.__code__
+        ours, current = self._put, self.function.__code__
         # By identity: code objects compare by value.
-        if current is self._put:
+        if current is ours:
             self.function.__code__ = self._found
-        elif current is not self._found:
-            _warn_of_foreign_patch(_name_of(self.function))
         self._put = None
+        if current is not ours and current is not self._found:
+            _warn_of_foreign_patch(_name_of(self.function))
 
 
 def _code_that_calls(target: Callable[..., Any]) -> types.CodeType:

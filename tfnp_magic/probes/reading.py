@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from tfnp_magic.facts import HOST, eager_tensor_type, short_device
+from tfnp_magic.facts import HOST, eager_tensor_type, name_of_dtype, shape_of_tensor, short_device
 from tfnp_magic.model import TENSORFLOW_TO_NUMPY
 from tfnp_magic.probes.looks import belongs_to_last_look
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import PYTHON_READS, read_of, report
 from tfnp_magic.recorder import Seen, clock
-from tfnp_magic.scope import inner, listeners
+from tfnp_magic.scope import inner, is_tracing, listeners
 from tfnp_magic.verdict import of_numpy_method, of_string_read
 
 NAME = "Tensor.numpy"
@@ -37,10 +37,11 @@ def patches() -> list[AttributePatch]:
 
 def _around_numpy(original: Any) -> Any:
     def numpy(self: Any) -> Any:
-        hearing = listeners()
-        if not hearing:
+        if not is_tracing():
             return original(self)
+        hearing = listeners()
         started = clock()
+        # Also when nobody hears: what is left out is one conversion, too.
         inner.absorbing += 1
         try:
             result = original(self)
@@ -49,7 +50,9 @@ def _around_numpy(original: Any) -> Any:
             raise
         finally:
             inner.absorbing -= 1
-        report(NAME, hearing, sys._getframe(1), _describe_numpy, self, result, clock() - started)
+        if hearing:
+            took = clock() - started
+            report(NAME, hearing, sys._getframe(1), _describe_numpy, self, result, took)
         return result
 
     numpy.__wrapped__ = original  # type: ignore[attr-defined]
@@ -68,9 +71,9 @@ def _describe_numpy(tensor: Any, result: Any, duration_ns: int) -> Seen:
     return Seen(
         NAME,
         TENSORFLOW_TO_NUMPY,
-        tuple(tensor.shape),
+        shape_of_tensor(tensor),
         tensor.dtype.name,
-        tensor.dtype.name if textual else str(result.dtype),
+        tensor.dtype.name if textual else name_of_dtype(result.dtype),
         short_device(tensor.backing_device),
         HOST,
         nbytes,
@@ -106,7 +109,8 @@ def _describe_read(tensor: Any, result: Any, frame: FrameType, started: int) -> 
         return None  # `bytes(t)` asks first whether it is a number; no conversion comes of it
     if method in PYTHON_READS and belongs_to_last_look(tensor, caller):
         return None
-    return read_of(tensor, f"Tensor.{method}", result, method in PYTHON_READS, duration_ns)
+    to_python = method in PYTHON_READS
+    return read_of(tensor, f"Tensor.{method}", result, duration_ns, to_python=to_python)
 
 
 def _method_of_tensor(frame: FrameType) -> tuple[str, FrameType | None]:

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from tfnp_magic.facts import HOST, short_device, span_of_array
+from tfnp_magic.facts import HOST, name_of_dtype, shape_of_tensor, short_device, span_of_array
+from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.model import (
     PYTHON_TO_TENSORFLOW,
     TENSORFLOW_TO_NUMPY,
     TENSORFLOW_TO_PYTHON,
     Verdict,
 )
-from tfnp_magic.recorder import Recorder, Seen, raised_by_signal
+from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.route import Reader
 from tfnp_magic.verdict import (
     ArrayFacts,
@@ -69,13 +70,17 @@ def array_facts(array: np.ndarray[Any, Any]) -> ArrayFacts:
     flags = array.flags
     contiguous = flags.c_contiguous and flags.aligned and array.dtype.isnative
     return ArrayFacts(
-        str(array.dtype), array.nbytes, span_of_array(array), bool(contiguous), flags.writeable
+        name_of_dtype(array.dtype),
+        array.nbytes,
+        span_of_array(array),
+        bool(contiguous),
+        flags.writeable,
     )
 
 
 def scalar_facts(value: np.generic) -> ArrayFacts:
     """The same of a NumPy scalar, which has no memory that could be shared."""
-    return ArrayFacts(str(value.dtype), value.nbytes, None, True, False)
+    return ArrayFacts(name_of_dtype(value.dtype), value.nbytes, None, True, False)
 
 
 PYTHON_READS = frozenset(
@@ -97,11 +102,13 @@ _RETURNING = frozenset(
 class _Look:
     """See `tfnp_magic.recorder.Look`; holds weak references and facts only."""
 
-    __slots__ = ("_nbytes", "_remnant", "_tensor")
+    __slots__ = ("_exported", "_nbytes", "_remnant", "_tensor")
 
-    def __init__(self, tensor: Any, remnant: np.ndarray[Any, Any], nbytes: int) -> None:
+    def __init__(
+        self, tensor: Any, remnant: np.ndarray[Any, Any], nbytes: int, exported: bool
+    ) -> None:
         self._tensor, self._remnant = weakref.ref(tensor), weakref.ref(remnant)
-        self._nbytes = nbytes
+        self._nbytes, self._exported = nbytes, exported
 
     def judge(self, reader: Reader) -> Verdict:
         """Judge by what is alive now: the array over the tensor's memory, and the tensor."""
@@ -109,13 +116,22 @@ class _Look:
             return of_copying_read(self._nbytes)
         array = self._remnant()
         if array is not None:
-            return of_kept_view(self._tensor() is not None, bool(array.flags.writeable))
+            # TensorFlow's own array behind an exported buffer may be writable; what the
+            # consumer gets of it is not.
+            writable = bool(array.flags.writeable) and not self._exported
+            return of_kept_view(self._tensor() is not None, writable)
         converts = reader.name in _COPYING or reader.name in _RETURNING
         return of_dropped_view(reader.within or (converts and not reader.plain))
 
 
 def read_of(
-    tensor: Any, lowest: str, remnant: Any, to_python: bool, duration_ns: int | None
+    tensor: Any,
+    lowest: str,
+    remnant: Any,
+    duration_ns: int | None,
+    *,
+    to_python: bool = False,
+    exported: bool = False,
 ) -> Seen:
     """A look at a tensor's memory, whose verdict waits for whether somebody kept it.
 
@@ -127,10 +143,12 @@ def read_of(
         The chokepoint's public name.
     remnant
         The array over the tensor's memory, or what else the read returned.
-    to_python
-        Whether Python, not NumPy, gets the value.
     duration_ns
         Nanoseconds that the read took; None if not measured.
+    to_python
+        Whether Python, not NumPy, gets the value.
+    exported
+        Whether `remnant` is what stands behind a buffer that was asked for, read-only.
     """
     dtype = tensor.dtype.name
     nbytes = None if dtype == "string" else int(getattr(remnant, "nbytes", 0))
@@ -138,13 +156,13 @@ def read_of(
     if nbytes is None:
         verdict = of_string_read()
     elif isinstance(remnant, np.ndarray):
-        verdict = _Look(tensor, remnant, nbytes)
+        verdict = _Look(tensor, remnant, nbytes, exported)
     else:
         verdict = of_numpy_method(False, nbytes, False)
     return Seen(
         lowest,
         TENSORFLOW_TO_PYTHON if to_python else TENSORFLOW_TO_NUMPY,
-        tuple(tensor.shape),
+        shape_of_tensor(tensor),
         dtype,
         dtype if to_python else _dtype_of(remnant, dtype),
         short_device(tensor.backing_device),
@@ -167,7 +185,7 @@ def python_value(value: Any, tensor: Any, lowest: str, duration_ns: int | None) 
     return Seen(
         lowest,
         PYTHON_TO_TENSORFLOW,
-        tuple(tensor.shape),
+        shape_of_tensor(tensor),
         type(value).__name__,
         tensor.dtype.name,
         HOST,

@@ -19,6 +19,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from tfnp_magic import interrupts
+
 _WORD = ctypes.sizeof(ctypes.c_void_p)
 # Field of PyTypeObject, counted in pointers behind a PyVarObject's head (CPython's
 # Include/cpython/object.h, 3.10 to 3.13): name, two sizes, destructor, vectorcall
@@ -208,6 +210,9 @@ class _Deferred:
             exc = self.waiting.popleft()
             raise exc.with_traceback(None)
         return False
+
+
+interrupts.carriers.add(_Deferred.__bool__.__code__)
 
 
 class _Code:

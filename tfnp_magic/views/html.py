@@ -11,17 +11,20 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from tfnp_magic.model import Recording
-from tfnp_magic.views.text import joined
-from tfnp_magic.views.wording import plain, remarks, totals
+from tfnp_magic.views.text import NUMBERS, joined
+from tfnp_magic.views.wording import cut, plain, remarks, totals
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _CELL = "text-align:left;vertical-align:top;padding:2px 8px;white-space:nowrap"
-_WIDE = "text-align:left;vertical-align:top;padding:2px 8px;min-width:16em;white-space:normal"
 _NUMBER = "text-align:right;vertical-align:top;padding:2px 8px;white-space:nowrap"
+_WRAPPED = "text-align:left;vertical-align:top;padding:2px 8px;white-space:normal;min-width:"
+_LEAST = {"code": "18em", "inner": "12em", "shape": "8em", "reason": "24em"}
+"""Widths that columns of long texts may shrink to; a table as wide as its texts hides most."""
+
+_LONGEST = 400  # characters of a cell: a line of source may be a file of its own
 _MARKED = ";font-weight:bold;background:rgba(255,80,0,0.25)"
-_NUMBERS = ("line", "count", "bytes", "copied bytes", "seconds")
 
 
 def report(recording: Recording) -> str:
@@ -35,13 +38,11 @@ def report(recording: Recording) -> str:
 
 def table(summary: pd.DataFrame) -> str:
     """All columns of the summary; silent casts and writable sharing are marked."""
-    shown = joined(summary)
-    if not shown["inner"].any():
-        shown = shown.drop(columns="inner")
-    head = "".join(f'<th scope="col" style="{_style(name)}">{_text(name)}</th>' for name in shown)
+    columns = joined(summary)
+    head = "".join(f'<th scope="col" style="{_style(name)}">{name}</th>' for name in columns)
     rows = [
-        "<tr>" + "".join(_cell(name, value) for name, value in row.items()) + "</tr>"
-        for row in shown.to_dict("records")
+        "<tr>" + "".join(map(_cell, columns, texts)) + "</tr>"
+        for texts in zip(*columns.values(), strict=True)
     ]
     return (
         '<div style="overflow-x:auto"><table style="border-collapse:collapse">'
@@ -49,20 +50,19 @@ def table(summary: pd.DataFrame) -> str:
     )
 
 
-def _cell(name: object, value: object) -> str:
-    missing = value is None or value != value or str(value) == "<NA>"
-    content = "?" if missing else _text(str(value))
+def _cell(name: str, text: str) -> str:
+    content = _text(cut(text, _LONGEST))
     if name in ("code", "route"):
         content = f"<code>{content}</code>"
-    marked = _MARKED if (name == "cast" and value == "silent") or "writing" in content else ""
-    return f'<td style="{_style(name)}{marked}">{content}</td>'
+    hazard = (name == "cast" and text == "silent") or (name == "reason" and "writing" in text)
+    return f'<td style="{_style(name)}{_MARKED if hazard else ""}">{content}</td>'
 
 
-def _style(name: object) -> str:
-    if name in _NUMBERS:
+def _style(name: str) -> str:
+    if name in NUMBERS:
         return _NUMBER
-    return _WIDE if name == "reason" else _CELL
+    return _WRAPPED + _LEAST[name] if name in _LEAST else _CELL
 
 
-def _text(text: object) -> str:
-    return escape(plain(str(text)))
+def _text(text: str) -> str:
+    return escape(plain(text))

@@ -31,7 +31,8 @@ def summary_frame(recording: Recording) -> pd.DataFrame:
     DataFrame
         ``line`` (Int64) is missing for what no line of the cell led to, ``bytes`` and
         ``copied_bytes`` (Int64) are missing where unknown, ``seconds`` (float64) is NaN
-        where an op ran around the conversion. An empty recording gives no rows.
+        where an op ran around the conversion, the other columns are pandas' default
+        for text. An empty recording gives no rows.
     """
     return _frame([_row(group) for group in grouped(recording.ledger)], COLUMNS)
 
@@ -119,5 +120,11 @@ def _frame(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame
     import pandas as pd
 
     frame = pd.DataFrame(rows, columns=list(columns))
-    kinds = {"line": "Int64", "count": "int64", "bytes": "Int64", "copied_bytes": "Int64"}
-    return frame.astype({**kinds, "explicit": bool, "seconds": "float64"})
+    # Said for every column: pandas would infer others for an empty recording.
+    return frame.astype({name: _DTYPES.get(name, "str") for name in columns})
+
+
+_DTYPES = {
+    "line": "Int64", "explicit": "bool", "count": "int64", "bytes": "Int64",
+    "copied_bytes": "Int64", "seconds": "float64",
+}  # fmt: skip

@@ -1,18 +1,35 @@
-"""A recording as text, for terminals and logs."""
+"""A recording as text, for terminals and logs.
+
+The table is the summary's, but pandas does not print it: folded to a terminal's width,
+its blocks do not say which line they are about, it cannot wrap a reason, and what it
+prints differs from version to version.
+"""
 
 from __future__ import annotations
 
+import re
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfnp_magic.model import Recording
-from tfnp_magic.views.wording import plain, remarks, totals
+from tfnp_magic.views.wording import cut, plain, remarks, totals, width_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_CODE_WIDTH = 40
-_REASON_WIDTH = 72
+NUMBERS = ("line", "count", "bytes", "copied bytes", "seconds")
+"""Columns that are aligned to the right."""
+
+_KEYS = ("line", "route")
+"""Columns that each block of a folded table begins with."""
+
+_CUT = {"code": 40, "route": 48}
+"""Columns that a reader can look up: cut where they are wider than this."""
+
+_WRAPPED = {"inner": 40, "shape": 32, "dtype": 40}
+"""Columns that are wrapped at this width; the others are as wide as the page at most."""
+
+_GAP = "  "
 
 
 def report(recording: Recording, width: int | None = None) -> str:
@@ -29,43 +46,111 @@ def report(recording: Recording, width: int | None = None) -> str:
     width = width or max(80, shutil.get_terminal_size((120, 24)).columns)
     parts = [plain(totals(recording))]
     if recording.ledger:
-        parts.append(table(recording.summary(), width))
+        parts += ["", table(recording.summary(), width), ""]
     parts += [plain(remark) for remark in remarks(recording)]
-    return "\n".join(parts)
+    return "\n".join(parts).rstrip("\n")
 
 
 def table(summary: pd.DataFrame, width: int) -> str:
     """All columns of the summary, pairs of columns joined, folded to the width."""
-    shown = joined(summary)
-    for column, limit in (("code", _CODE_WIDTH), ("reason", _REASON_WIDTH)):
-        shown[column] = [_cut(plain(text), limit) for text in shown[column]]
-    if not shown["inner"].any():
-        shown = shown.drop(columns="inner")
-    return shown.to_string(index=False, line_width=width, na_rep="?")
+    texts = {name: [plain(text) for text in values] for name, values in joined(summary).items()}
+    keys = [_column(name, texts[name], width) for name in _KEYS]
+    room = width - sum(key.width + len(_GAP) for key in keys)
+    columns = [_column(name, values, room) for name, values in texts.items()]
+    return "\n\n".join(_block(block) for block in _folded(columns, keys, width))
 
 
-def joined(summary: pd.DataFrame) -> pd.DataFrame:
-    """The summary with from/to columns as one, and numbers as a reader wants them."""
-    shown = summary.copy()
-    shown.insert(8, "dtype", _arrow(summary["dtype_from"], summary["dtype_to"]))
-    shown.insert(12, "device", _arrow(summary["device_from"], summary["device_to"]))
-    shown["explicit"] = ["yes" if explicit else "no" for explicit in summary["explicit"]]
-    shown["seconds"] = ["?" if s != s else f"{s:.3g}" for s in summary["seconds"]]
-    for column in ("bytes", "copied_bytes"):
-        shown[column] = [_grouped_digits(value) for value in summary[column].to_list()]
-    shown = shown.drop(columns=["dtype_from", "dtype_to", "device_from", "device_to"])
-    return shown.rename(columns={"copied_bytes": "copied bytes"})
+def joined(summary: pd.DataFrame) -> dict[str, list[str]]:
+    """The summary's columns as text: from and to as one, numbers as a reader wants them.
+
+    ``inner`` is left out where it says nothing.
+    """
+    columns: dict[str, list[Any]] = {str(name): summary[name].to_list() for name in summary}
+    texts = {
+        **columns,
+        "line": [str(line) if isinstance(line, int) else "?" for line in columns["line"]],
+        "explicit": ["yes" if explicit else "no" for explicit in columns["explicit"]],
+        "count": [_number(count) for count in columns["count"]],
+        "dtype": _arrows(columns["dtype_from"], columns["dtype_to"]),
+        "device": _arrows(columns["device_from"], columns["device_to"]),
+        "bytes": [_number(nbytes) for nbytes in columns["bytes"]],
+        "copied bytes": [_number(nbytes) for nbytes in columns["copied_bytes"]],
+        "seconds": ["?" if s != s else f"{s:.6f}" for s in columns["seconds"]],
+    }
+    return {name: texts[name] for name in _ORDER if name != "inner" or any(columns["inner"])}
 
 
-def _grouped_digits(value: Any) -> str:
+_ORDER = (
+    "line", "code", "inner", "route", "direction", "explicit", "count", "shape", "dtype", "cast",
+    "device", "bytes", "copied bytes", "storage", "seconds", "reason",
+)  # fmt: skip
+
+
+def _number(value: Any) -> str:
     """``1,234``; ``?`` for pandas' missing value."""
     return f"{value:,}" if isinstance(value, int) else "?"
 
 
-def _arrow(left: pd.Series, right: pd.Series) -> list[str]:
-    pairs = zip(left, right, strict=True)
-    return [a if a == b else f"{a} → {b}" for a, b in pairs]
+def _arrows(left: list[str], right: list[str]) -> list[str]:
+    return [a if a == b else f"{a} → {b}" for a, b in zip(left, right, strict=True)]
 
 
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+class _Column(NamedTuple):
+    """One column: each of its cells as the lines that it takes."""
+
+    name: str
+    cells: list[list[str]]
+    width: int
+
+
+def _column(name: str, texts: list[str], room: int) -> _Column:
+    if name in _CUT:
+        cells = [[cut(text, _CUT[name])] for text in texts]
+    else:
+        limit = min(_WRAPPED.get(name, room), room)
+        cells = [_wrapped(text, max(limit, len(name))) for text in texts]
+    lines = [name, *(line for cell in cells for line in cell)]
+    return _Column(name, cells, max(map(width_of, lines)))
+
+
+def _folded(columns: list[_Column], keys: list[_Column], width: int) -> list[list[_Column]]:
+    """Columns in blocks that fit the width; all but the first begin with the keys."""
+    blocks: list[list[_Column]] = [[]]
+    for column in columns:
+        block = blocks[-1]
+        taken = sum(other.width + len(_GAP) for other in block)
+        if taken + column.width > width and any(other.name not in _KEYS for other in block):
+            block = [*keys]
+            blocks.append(block)
+        if column.name not in [other.name for other in block]:
+            block.append(column)
+    return blocks
+
+
+def _block(columns: list[_Column]) -> str:
+    lines = [_GAP.join(_padded(column, column.name) for column in columns)]
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        for number in range(max(map(len, cells))):
+            parts = [cell[number] if number < len(cell) else "" for cell in cells]
+            lines.append(_GAP.join(map(_padded, columns, parts)))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _padded(column: _Column, text: str) -> str:
+    blanks = " " * (column.width - width_of(text))
+    return blanks + text if column.name in NUMBERS else text + blanks
+
+
+_BREAKS = re.compile(r" (?!x\d|[^()]*\))")
+"""Spaces where a line may end: none within ``(32, 64) x10``."""
+
+
+def _wrapped(text: str, limit: int) -> list[str]:
+    lines = [""]
+    for word in filter(None, _BREAKS.split(text)):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and width_of(longer) > limit:
+            lines.append(cut(word, limit))
+        else:
+            lines[-1] = cut(longer, limit)
+    return lines

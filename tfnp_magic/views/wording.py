@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 
 from tfnp_magic.model import Crossing, Recording, Site
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# Control and format characters, lone surrogates, separators of lines and paragraphs:
+# what steers a terminal, reorders or hides what a reader sees, or cannot be encoded.
+_STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def plain(text: str) -> str:
     """Return the text without control characters, so that source cannot steer a terminal."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\t", "    "))
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in _STEERING else character
+        for character in text.replace("\t", "    ")
+    )
+
+
+def width_of(text: str) -> int:
+    """Columns that a terminal needs: two for a wide character, none for an accent."""
+    return sum(map(_columns_of, text))
+
+
+def _columns_of(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cut(text: str, limit: int) -> str:
+    """Return the text, or its beginning and an ellipsis, in at most `limit` columns."""
+    taken, kept = 0, 0
+    for position, character in enumerate(text):
+        taken += _columns_of(character)
+        if taken < limit:
+            kept = position + 1
+        elif taken > limit:
+            return text[:kept] + "…"
+    return text
 
 
 def bytes_text(nbytes: int | None) -> str:
@@ -24,16 +52,6 @@ def bytes_text(nbytes: int | None) -> str:
             return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:,.1f} TB"
-
-
-def seconds_text(nanoseconds: int | None) -> str:
-    """``1.25 s``, ``3.10 ms``, ``12.0 us``."""
-    if nanoseconds is None:
-        return "unknown"
-    for unit, scale in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
-        if nanoseconds >= scale:
-            return f"{nanoseconds / scale:.3g} {unit}"
-    return f"{nanoseconds} ns"
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -50,7 +68,7 @@ def totals(recording: Recording) -> str:
         return f"{name}{ended}: no conversions between TensorFlow and NumPy."
     count = sum(crossing.count for crossing in ledger)
     parts = [
-        f"{counted(count, 'conversion')} on {counted(len(_lines(ledger)), 'line')}",
+        f"{counted(count, 'conversion')}{_places(ledger)}",
         f"{_sum_text(ledger, 'nbytes')} crossed",
         f"{_sum_text(ledger, 'copied_bytes')} copied",
         *_moves(ledger),
@@ -60,8 +78,10 @@ def totals(recording: Recording) -> str:
     return f"{name}{ended}: {', '.join(parts)}."
 
 
-def _lines(ledger: list[Crossing]) -> set[object]:
-    return {crossing.site.line or crossing.site.inner for crossing in ledger}
+def _places(ledger: list[Crossing]) -> str:
+    """`` on 3 lines``; empty where no line is known, as on a library's thread."""
+    places = {crossing.site.line or crossing.site.inner for crossing in ledger} - {None}
+    return f" on {counted(len(places), 'line')}" if places else ""
 
 
 def _sum_text(ledger: list[Crossing], what: str) -> str:

@@ -1,0 +1,11 @@
+"""Options that the tests know."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--renew", action="store_true", help="write the reports expected by tests/golden anew"
+    )

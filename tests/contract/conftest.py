@@ -1,0 +1,59 @@
+"""Real TensorFlow, in one process; every test leaves TensorFlow as it found it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.python import pywrap_tfe
+from tensorflow.python.eager import context
+from tensorflow.python.framework import constant_op, ops, tensor_util
+
+from tfnp_magic import scope
+from tfnp_magic.probes import probes
+
+OWNERS = [*ops.EagerTensor.__mro__, pywrap_tfe, context.Context]
+FUNCTIONS = [
+    constant_op.convert_to_eager_tensor,
+    tensor_util.make_tensor_proto,
+    tensor_util.MakeNdarray,
+]
+
+
+def owners_now():
+    """Everything that a probe may touch: namespaces, code objects, and the C slot."""
+    word = ctypes.sizeof(ctypes.c_void_p)
+    buffer_procs = ctypes.c_void_p.from_address(id(ops.EagerTensor) + 20 * word).value
+    return (
+        {
+            (owner.__name__, name): id(value)
+            for owner in OWNERS
+            for name, value in vars(owner).items()
+            if name != "__annotations__"  # Python makes it anew when somebody asks
+        },
+        [id(function.__code__) for function in FUNCTIONS],
+        ctypes.c_void_p.from_address(buffer_procs).value,
+        ctypes.c_void_p.from_address(buffer_procs + word).value,
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_tensorflow():
+    """The first op of a process takes the slow path, and fills TensorFlow's caches."""
+    tensor = tf.constant(np.ones(3))
+    _ = tensor - 1.0, tensor + 1.0, np.sum(tensor), tensor.numpy(), repr(tensor)
+
+
+@pytest.fixture(autouse=True)
+def _owners_given_back():
+    before = owners_now()
+    yield
+    assert scope._open == ()
+    assert probes._in == []
+    assert owners_now() == before

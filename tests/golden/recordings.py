@@ -1,0 +1,216 @@
+"""Recordings made by hand, one for each thing that a report has to show."""
+
+from __future__ import annotations
+
+from tfnp_magic.model import (
+    DEVICE_TO_DEVICE,
+    NUMPY_TO_TENSORFLOW,
+    PYTHON_TO_TENSORFLOW,
+    TENSORFLOW_TO_NUMPY,
+    TENSORFLOW_TO_PYTHON,
+    Crossing,
+    Place,
+    Recording,
+    Site,
+)
+
+CELL = Place("In[3]", 2, "<module>", "t = tf.constant(a)")
+COPIED = "two copies: NumPy's was not 64-byte aligned, so TensorFlow made another"
+SHARED = "shares memory: writing to the array changes the tensor"
+
+HOSTILE = "".join(
+    (
+        "<script>alert(1)</script><b style='color:var(--x)'>&amp;",
+        "\x1b[31mred\x1b[0m \x9b2J \x07\x00\r\n",
+        "\u202eright to left\u202c \u2066isolated\u2069 \u200f\u061c\u200b\ufeff",
+        "\u2028\u2029\ttab 漢字かな 👩‍💻 \ud800",
+    )
+)
+"""What a line of source, a route, or a file name may hold at worst."""
+
+
+def line(number, code="", source="In[3]"):
+    return Site(Place(source, number, "<module>", code), None)
+
+
+def crossing(site, route, direction, **facts):
+    """A crossing of one float32 array of 10 elements that was copied once, unless told."""
+    usual = {
+        "explicit": True,
+        "dtype_from": "float32",
+        "dtype_to": "float32",
+        "cast": "none",
+        "device_from": "host",
+        "device_to": "CPU:0",
+        "storage": "copy",
+        "evidence": "observed",
+        "reason": COPIED,
+        "count": 1,
+        "nbytes": 40,
+        "copied_bytes": 80,
+        "duration_ns": 12_345,
+        "shapes": {(10,): 1},
+    }
+    return Crossing(site, route, direction, **{**usual, **facts})
+
+
+def empty():
+    return Recording(title="In[1]", duration_ns=1_000)
+
+
+def one_conversion():
+    ledger = [crossing(Site(CELL, None), "tf.constant", NUMPY_TO_TENSORFLOW)]
+    return Recording(title="In[3]", ledger=ledger, duration_ns=1_000_000)
+
+
+def many_rows():
+    """Inner sites, unknown bytes, several shapes, a silent cast, writable sharing."""
+    loop = "total = total + normalise(batch) - tf.constant(weights, dtype=tf.float32)"
+    helper = Place("In[2]", 4, "normalise", "return (x - x.mean()) / np.std(x)")
+    module = Place("project/features.py", 120, "Scaler.transform", "return tf.cast(x, tf.float32)")
+    return Recording(
+        title="In[3]",
+        ledger=[
+            crossing(
+                line(7, "print(names)"), "Tensor.numpy", TENSORFLOW_TO_NUMPY, explicit=False,
+                dtype_from="string", dtype_to="string", device_from="CPU:0", device_to="host",
+                evidence="inferred", reason="each string became a Python object of its own",
+                nbytes=None, copied_bytes=None, duration_ns=None, shapes={(3,): 1},
+            ),
+            crossing(
+                line(4, loop), "operator -", NUMPY_TO_TENSORFLOW, explicit=False,
+                dtype_from="float64", cast="silent", evidence="inferred", count=1200,
+                reason="cast into a new buffer to match the op's tensor", nbytes=9_830_400,
+                copied_bytes=4_915_200, duration_ns=None,
+                shapes={(32, 32): 1000, (16, 32): 120, (8, 32): 50}, other_shapes=30,
+            ),
+            crossing(
+                Site(line(4, loop).line, helper), "np.std", TENSORFLOW_TO_NUMPY, explicit=False,
+                device_from="CPU:0", device_to="host", storage="view", evidence="inferred",
+                reason="read in place; nothing kept the memory", count=1200, nbytes=4_915_200,
+                copied_bytes=0, duration_ns=30_000_000, shapes={(32, 32): 1200},
+            ),
+            crossing(
+                Site(line(4, loop).line, module), "tf.cast", NUMPY_TO_TENSORFLOW,
+                dtype_from="float64", cast="explicit", evidence="observed",
+                reason="copied by NumPy, then cast into a new buffer", count=600,
+                nbytes=4_915_200, copied_bytes=7_372_800, duration_ns=45_600_000,
+                shapes={(32, 32): 600},
+            ),
+            crossing(
+                line(4, loop), "tf.constant", NUMPY_TO_TENSORFLOW, storage="view",
+                reason=SHARED, nbytes=4096, copied_bytes=0, duration_ns=9_000,
+                shapes={(32, 32): 1},
+            ),
+            crossing(
+                line(4, loop), "tf.constant", NUMPY_TO_TENSORFLOW, storage="view",
+                reason="64-byte aligned, so the tensor shares the array's memory", count=3,
+                nbytes=12_288, copied_bytes=0, duration_ns=27_000, shapes={(32, 32): 3},
+            ),
+            crossing(
+                line(5, "view = np.asarray(total, np.float16)"), "np.asarray",
+                TENSORFLOW_TO_NUMPY, device_from="CPU:0", device_to="host", storage="unknown",
+                evidence="", reason="read in place; the array made of it was copied or dropped",
+                nbytes=4096, copied_bytes=None, duration_ns=5_000, shapes={(32, 32): 1},
+            ),
+            crossing(
+                line(6, "steps = tf.range(limits)"), "tf.range", PYTHON_TO_TENSORFLOW,
+                explicit=False, dtype_from="list", dtype_to="int32", evidence="inferred",
+                reason="Python objects have no memory to share", nbytes=4000, copied_bytes=4000,
+                duration_ns=None, shapes={(1000,): 1},
+            ),
+            crossing(
+                Site(None, Place("project/feed.py", 31, "produce", "yield tf.constant(row)")),
+                "tf.constant", NUMPY_TO_TENSORFLOW, count=2, nbytes=80, copied_bytes=160,
+                shapes={(10,): 2},
+            ),
+            crossing(
+                Site(None, None), "tf.constant", NUMPY_TO_TENSORFLOW, explicit=False,
+            ),
+        ],
+        duration_ns=2_500_000_000,
+    )  # fmt: skip
+
+
+def device_moves():
+    """Host to GPU and back, one of them between two devices."""
+    return Recording(
+        title="In[5]",
+        ledger=[
+            crossing(
+                line(2, "x = tf.constant(a)"), "tf.constant", NUMPY_TO_TENSORFLOW,
+                device_to="GPU:0", evidence="inferred", nbytes=4_000_000, copied_bytes=4_000_000,
+                reason="NumPy copied it; what followed could not be seen",
+                shapes={(1000, 1000): 1},
+            ),
+            crossing(
+                line(3, "y = x.numpy()"), "Tensor.numpy", TENSORFLOW_TO_NUMPY,
+                device_from="GPU:0", device_to="host", nbytes=4_000_000, copied_bytes=4_000_000,
+                reason=".numpy() copies; np.asarray() would give a view",
+                shapes={(1000, 1000): 1},
+            ),
+            crossing(
+                line(4, "z = x.cpu()"), "Tensor.cpu", DEVICE_TO_DEVICE,
+                device_from="GPU:0", device_to="CPU:0", evidence="inferred", nbytes=4_000_000,
+                copied_bytes=4_000_000, reason="moved to another device's memory",
+                shapes={(1000, 1000): 1},
+            ),
+            crossing(
+                line(5, "if x[0, 0] > 0:"), "bool", TENSORFLOW_TO_PYTHON, explicit=False,
+                dtype_from="bool", dtype_to="bool", device_from="GPU:0", device_to="host",
+                evidence="inferred", reason="read in place, then copied by the reader",
+                nbytes=1, copied_bytes=1, shapes={(): 1},
+            ),
+        ],
+        duration_ns=80_000_000,
+    )  # fmt: skip
+
+
+def losses():
+    """Everything that a report says below its table, and an error."""
+    return Recording(
+        title="In[8]",
+        ledger=[crossing(Site(CELL, None), "tf.constant", NUMPY_TO_TENSORFLOW)],
+        housekeeping=1_234,
+        housekeeping_bytes=9_872,
+        left_out=1,
+        graph_calls=2,
+        not_seen=["inside graphs", "the TFLite interpreter"],
+        lost=["the tensor constructor probe failed (ValueError: no); what followed is missing"],
+        duration_ns=3_000_000,
+        error="KeyboardInterrupt",
+    )
+
+
+def nothing_but_losses():
+    """No crossing at all, but not for want of trying."""
+    return Recording(
+        title="/home/someone/train.py", left_out=3, not_seen=["anything: no TensorFlow here"]
+    )
+
+
+def hostile():
+    """Markup, escapes, control and wide characters in all that a user's source reaches."""
+    place = Place(f"{HOSTILE}.py", 3, HOSTILE, HOSTILE)
+    wide = Place("In[3]", 4, "<module>", "変換 = tf.constant(配列)  # 配列をテンソルに変換する、例")
+    facts = {"reason": HOSTILE, "dtype_from": HOSTILE, "cast": "silent"}
+    return Recording(
+        title=HOSTILE,
+        source=HOSTILE,
+        ledger=[
+            crossing(Site(place, place), HOSTILE, NUMPY_TO_TENSORFLOW, **facts),
+            crossing(Site(wide, None), "tf.constant", NUMPY_TO_TENSORFLOW),
+            crossing(line(5, "plain = tf.constant(a)"), "tf.constant", NUMPY_TO_TENSORFLOW),
+        ],
+        not_seen=[HOSTILE],
+        lost=[HOSTILE],
+        error=HOSTILE,
+    )
+
+
+ALL = {
+    make.__name__: make
+    for make in (
+        empty, one_conversion, many_rows, device_moves, losses, nothing_but_losses, hostile,
+    )
+}  # fmt: skip

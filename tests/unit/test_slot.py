@@ -1,0 +1,194 @@
+"""The parts of the buffer slot that need no tensor; tests/contract has the slot itself."""
+
+from __future__ import annotations
+
+import _thread
+import ctypes
+import dis
+import signal
+import struct
+import sys
+import time
+from collections import deque
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfnp_magic.probes.slot import (
+    BufferSlot,
+    Unsupported,
+    _as_varint,
+    _Deferred,
+    _shielded,
+    _slot_address,
+    _try_from_the_start,
+    _varint,
+    check_support,
+)
+
+needs_exception_tables = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="3.10 has no exception tables"
+)
+
+
+def shielded(value):
+    try:
+        return ("ran", value)
+    except BaseException as exc:
+        return ("caught", type(exc))
+
+
+def covered(function):
+    """The same function with its entry inside its ``try``."""
+    kind = type(function)
+    return kind(_try_from_the_start(function.__code__), function.__globals__, function.__name__)
+
+
+@needs_exception_tables
+def test_the_first_try_covers_the_entry_and_ends_where_it_did():
+    code = shielded.__code__
+    before = dis.Bytecode(code).exception_entries
+    after = dis.Bytecode(_try_from_the_start(code)).exception_entries
+    resume = next(step.offset for step in dis.get_instructions(code) if step.opname == "RESUME")
+    assert before[0].start > resume
+    assert after[0].start == 0 <= resume < after[0].end == before[0].end
+    assert after[0][2:] == before[0][2:]
+    assert after[1:] == before[1:]
+
+
+@needs_exception_tables
+@pytest.mark.parametrize("lines", [1, 40, 400, 5000])
+def test_a_long_try_is_covered_likewise(lines):
+    """Whose length takes two or three digits in the table."""
+    namespace = {}
+    body = "        value = value + 1\n" * lines
+    exec(
+        f"def f(value):\n    try:\n{body}    except BaseException:\n        return -1\n", namespace
+    )
+    code = namespace["f"].__code__
+    before = dis.Bytecode(code).exception_entries
+    after = dis.Bytecode(_try_from_the_start(code)).exception_entries
+    assert (after[0].start, after[0].end) == (0, before[0].end)
+    assert after[1:] == before[1:]
+
+
+def test_a_function_without_a_try_is_left_as_it_is():
+    code = covered.__code__
+    assert _try_from_the_start(code) is code
+
+
+def interrupted(function):
+    """Call it from C code, at whose end a signal waits: it arrives as the function is entered."""
+    waiting = map(_thread.interrupt_main, [signal.SIGINT])
+    try:
+        return list(map(function, waiting))
+    except KeyboardInterrupt:
+        return "escaped"
+
+
+@needs_exception_tables
+def test_an_interrupt_that_arrives_at_the_entry_is_caught():
+    assert interrupted(shielded) == "escaped"
+    assert interrupted(covered(shielded)) == [("caught", KeyboardInterrupt)]
+
+
+def test_a_covered_function_does_what_it_did():
+    assert covered(shielded)(1) == shielded(1) == ("ran", 1)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**40), st.binary(max_size=3))
+def test_numbers_in_a_table_are_read_as_they_are_written(number, rest):
+    written = _as_varint(number)
+    assert _varint(written + rest, 0) == (number, len(written))
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**40))
+def test_only_the_first_digit_of_an_entry_is_marked(number):
+    marked = _as_varint(number, first=True)
+    assert [bool(digit & 128) for digit in marked] == [True] + [False] * (len(marked) - 1)
+    assert _varint(marked, 0) == (number, len(marked))
+
+
+# What the listener may raise.
+
+
+STARTED = ctypes.create_string_buffer(16)  # a `struct timespec`
+
+
+def test_whatever_the_listener_raises_waits_for_the_user():
+    waiting = deque()
+
+    def listener(*args):
+        raise KeyboardInterrupt("the user's")
+
+    note = _shielded(listener, waiting)
+    assert note(object(), 0, 0, ctypes.addressof(STARTED)) == 1
+    assert [str(error) for error in waiting] == ["the user's"]
+
+
+@needs_exception_tables
+def test_an_interrupt_that_arrives_as_the_listener_is_called_waits_for_the_user():
+    """In a loop of conversions nearly every Ctrl-C arrives there."""
+    waiting = deque()
+    note = _shielded(lambda *args: None, waiting)
+    signals = map(_thread.interrupt_main, [signal.SIGINT])
+    assert list(map(note, signals, [0], [0], [ctypes.addressof(STARTED)])) == [1]
+    assert [type(error) for error in waiting] == [KeyboardInterrupt]
+
+
+def test_a_listener_hears_what_was_asked_for_and_how_long_it_took():
+    heard, waiting, exporter = [], deque(), object()
+    note = _shielded(lambda *args: heard.append(args), waiting)
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    struct.pack_into("=qq", STARTED, 0, *divmod(before, 10**9))
+    assert note(exporter, 1, 2, ctypes.addressof(STARTED)) == 0
+    ((told, view, flags, stack, duration_ns),) = heard
+    assert told is exporter
+    assert (view, flags, stack) == (1, 2, ctypes.addressof(STARTED))
+    assert 0 <= duration_ns <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) - before
+    assert not waiting
+
+
+def test_what_waits_is_raised_once_without_our_frames():
+    deferred = _Deferred()
+    assert not deferred
+    deferred.waiting.append(KeyboardInterrupt("the user's"))
+    with pytest.raises(KeyboardInterrupt, match="the user's"):
+        bool(deferred)
+    assert not deferred
+
+
+# Support.
+
+
+def test_this_machine_is_supported_or_the_reason_is_said():
+    try:
+        check_support()
+    except Unsupported as reason:
+        pytest.skip(str(reason))
+    assert _slot_address(bytes)
+    assert _slot_address(bytearray)
+    assert not _slot_address(int)
+    assert not _slot_address(str)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "reason"),
+    [
+        ("platform.machine", lambda: "aarch64", "no code for aarch64"),
+        ("sys.platform", "win32", "on win32"),
+        ("sys.version_info", (3, 15, 0), "is not known"),
+    ],
+)
+def test_what_is_not_known_is_refused_with_its_reason(monkeypatch, attribute, value, reason):
+    monkeypatch.setattr(f"tfnp_magic.probes.slot.{attribute}", value)
+    with pytest.raises(Unsupported, match=reason):
+        check_support()
+
+
+def test_a_type_that_exports_no_buffers_is_refused():
+    with pytest.raises(Unsupported):
+        BufferSlot(int, lambda *args: None)

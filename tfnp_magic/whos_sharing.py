@@ -1,0 +1,136 @@
+"""Who shares memory with whom, and how much all hold together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfnp_magic import facts
+from tfnp_magic.whos_look import Part
+
+PAIRS_COMPARED = 500_000
+"""Pairs of strided views that one inventory compares exactly; about half a second."""
+
+EXACT_WORK: Any = 10_000
+"""``max_work`` of `numpy.shares_memory`, which solves a Diophantine problem per pair.
+
+``Any``, for NumPy's type stubs know only 0 and -1.
+"""
+
+
+class Partition:
+    """Numbered owners, joined into groups."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = list(range(count))
+        self.unsure: set[int] = set()
+
+    def find(self, owner: int) -> int:
+        """Give the number that stands for the owner's group."""
+        parent = self._parent
+        while parent[owner] != owner:
+            parent[owner] = owner = parent[parent[owner]]
+        return owner
+
+    def join(self, one: int, other: int, *, sure: bool = True) -> None:
+        """Make one group of two; not `sure` marks it, unless they were one already."""
+        if not sure and self.find(one) != self.find(other):
+            self.unsure.update((one, other))
+        self._parent[self.find(one)] = self.find(other)
+
+
+class _Extent(NamedTuple):
+    start: int
+    stop: int
+    owner: int
+    view: np.ndarray[Any, Any]
+    dense: bool
+
+
+def partition_of(parts: Sequence[Sequence[Part]]) -> Partition:
+    """Join the owners whose parts are the same object or have a byte in common."""
+    partition = Partition(len(parts))
+    first: dict[int, int] = {}
+    for owner, its_parts in enumerate(parts):
+        for part in its_parts:
+            if part.nbytes != 0:
+                partition.join(owner, first.setdefault(part.key, owner))
+    _join_overlapping(sorted(_extents(parts), key=lambda extent: extent.start), partition)
+    return partition
+
+
+def _extents(parts: Sequence[Sequence[Part]]) -> Iterator[_Extent]:
+    for owner, its_parts in enumerate(parts):
+        for part in its_parts:
+            if part.view is None:
+                continue
+            start, stop = facts.span_of_array(part.view)
+            if start < stop:
+                yield _Extent(start, stop, owner, part.view, _is_dense(part.view))
+
+
+def _is_dense(view: np.ndarray[Any, Any]) -> bool:
+    """Whether the elements fill their span, in whatever order of the axes."""
+    expected = view.itemsize
+    steps = zip(view.strides, view.shape, strict=True)
+    for stride, length in sorted((abs(stride), length) for stride, length in steps if length > 1):
+        if stride != expected:
+            return False
+        expected *= length
+    return True
+
+
+def _join_overlapping(extents: Iterable[_Extent], partition: Partition) -> None:
+    """Sweep the extents from the lowest start.
+
+    An extent that starts inside a dense one shares its own first byte with it: so of all
+    dense ones only that with the highest stop, the front, is kept, and of the others
+    those that reach beyond it. Those are compared pair by pair, up to `PAIRS_COMPARED`;
+    after that, all extents are taken for dense, and the groups so found for uncertain.
+    """
+    front: _Extent | None = None
+    gapped: list[_Extent] = []
+    pairs_left = PAIRS_COMPARED
+    for extent in extents:
+        if front is not None and front.stop > extent.start:
+            partition.join(extent.owner, front.owner, sure=front.dense)
+        gapped = [other for other in gapped if other.stop > extent.start]
+        pairs_left -= len(gapped)
+        for other in gapped:
+            if partition.find(other.owner) != partition.find(extent.owner):
+                shared = _share(extent.view, other.view) if pairs_left > 0 else None
+                if shared is not False:
+                    partition.join(extent.owner, other.owner, sure=shared is not None)
+        rivals = [extent] if extent.dense else []
+        if pairs_left <= 0:
+            rivals, gapped = [extent, *gapped], []
+        front = max(rivals if front is None else [front, *rivals], key=_stop, default=None)
+        if not extent.dense and (front is None or extent.stop > front.stop):
+            gapped.append(extent)
+
+
+def _stop(extent: _Extent) -> int:
+    return extent.stop
+
+
+def _share(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool | None:
+    """Whether two arrays have a byte in common; None when that is too hard to tell."""
+    try:
+        return np.shares_memory(one, other, max_work=EXACT_WORK)
+    except np.exceptions.TooHardError:
+        return None
+
+
+def held_bytes(parts: Iterable[Part]) -> int:
+    """Bytes of one group's parts, no byte twice; at most the union of their spans."""
+    once = {part.key: part for part in parts}.values()
+    elsewhere = sum(part.nbytes or 0 for part in once if part.view is None)
+    own = union = reached = 0
+    views = [part.view for part in once if part.view is not None]
+    for (start, stop), nbytes in sorted((facts.span_of_array(view), view.nbytes) for view in views):
+        own += nbytes
+        union += max(0, stop - max(start, reached))
+        reached = max(reached, stop)
+    return elsewhere + min(own, union)
