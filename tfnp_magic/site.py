@@ -172,7 +172,8 @@ def _autograph_origin(filename: str, line: int) -> tuple[str, int, str] | None:
         for factory in list(factories.values()):
             for place, origin in (getattr(factory, "source_map", None) or {}).items():
                 if place.lineno == line and place.filename == filename:
-                    return origin.loc.filename, origin.loc.lineno, origin.function_name
+                    name = origin.function_name or "<lambda>"
+                    return origin.loc.filename, origin.loc.lineno, name
     return None
 
 

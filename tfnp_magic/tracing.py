@@ -10,6 +10,7 @@ from types import TracebackType
 from tfnp_magic import __version__
 from tfnp_magic.facts import tensorflow_is_loaded
 from tfnp_magic.importing import ImportWatch, tensorflow_is_installed
+from tfnp_magic.interrupts import covered_from_entry
 from tfnp_magic.model import Recording
 from tfnp_magic.probes import probes
 from tfnp_magic.recorder import Recorder, clock
@@ -58,6 +59,7 @@ class Trace:
         self._watch = ImportWatch(self._hook)
         self._started = 0
         self.running = False
+        self._complete = False
 
     def start(self) -> None:
         """Begin: the probes go in, now or when TensorFlow is first imported."""
@@ -81,20 +83,20 @@ class Trace:
         error
             Name of the exception that ended the traced code, if one did.
         """
-        if not self.running:
-            return self.recording
-        duration = clock() - self._started
-        try:
-            self._come_out()
-        except BaseException:  # an interrupt: nothing of ours may stay in
-            self._come_out()
-            raise
-        finally:
-            self.running = False
-        self.recording.duration_ns = duration
-        self.recording.error = error
-        self._recorder.finish()
-        self._say_what_was_not_seen()
+        if self.running:
+            self.recording.duration_ns = clock() - self._started
+            self.recording.error = error
+            try:
+                self._come_out()
+            except BaseException:  # an interrupt: nothing of ours may stay in
+                self._come_out()
+                raise
+            finally:
+                self.running = False
+        if not self._complete:
+            self._recorder.finish()
+            self._say_what_was_not_seen()
+            self._complete = True
         return self.recording
 
     def _hook(self) -> None:
@@ -109,6 +111,7 @@ class Trace:
     def _say_what_was_not_seen(self) -> None:
         recording = self.recording
         recording.versions = _versions()
+        recording.not_seen.clear()
         if not tensorflow_is_loaded():
             if not tensorflow_is_installed():
                 recording.not_seen.append(INSTALL_HINT)
@@ -143,15 +146,27 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
     def __enter__(self) -> Recording:
         filename = sys._getframe(1).f_code.co_filename
         self._trace = Trace({filename: 0}, filename)
-        self._trace.start()
-        return self._trace.recording
+        try:
+            self._trace.start()
+            return self._trace.recording
+        except BaseException:  # an interrupt: `__exit__` will not be called
+            self._trace.stop()
+            raise
 
+    @covered_from_entry
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        try:
+            self._end(kind)
+        except BaseException:
+            self._end(kind)
+            raise
+
+    def _end(self, kind: type[BaseException] | None) -> None:
         if self._trace is not None:
             self._trace.stop(None if kind is None else kind.__name__)
 

@@ -199,6 +199,19 @@ def test_copies_of_constant_follow_alignment(route):
     assert crossing.copied_bytes == (B32 if one else 2 * B32)
 
 
+def test_operands_of_one_call_are_judged_when_the_call_is_over():
+    """While `np.add` waits for its second operand, it holds an array over the first."""
+    _, recording = traced("np.add(t, u)", namespace())
+    assert {c.reason for c in recording.ledger} == {"read in place; nothing kept the memory"}
+
+
+def test_view_that_was_kept_is_observed_to_share_memory():
+    _, recording = traced("keep.append(np.asarray(t))", namespace())
+    (crossing,) = recording.ledger
+    assert crossing.evidence == "observed"
+    assert crossing.reason == "shares the tensor's memory, read-only"
+
+
 def test_small_conversions_that_nobody_asked_for_are_counted_apart():
     names = namespace()
     _, recording = traced("tf.reduce_sum(t + 1, axis=0)", names)
@@ -226,6 +239,21 @@ def test_constant_baked_into_a_graph_names_the_line_in_the_function():
     assert crossing.route == "operator +"
     assert recording.graph_calls == 1
     assert any("inside graphs" in text for text in recording.not_seen)
+
+
+def test_constant_in_a_function_that_autograph_rewrote_names_the_users_own_line(tmp_path):
+    """The code that runs is a generated file's; the line is the one that the user wrote."""
+    path = tmp_path / "mine.py"
+    path.write_text("def g(x):\n    if x is not None:\n        x = x - m\n    return x\n")
+    names = namespace()
+    exec(compile(path.read_text(), str(path), "exec"), names)
+    names["g"] = tf.function(names["g"])
+    _, recording = traced("g(t)", names)
+    (crossing,) = [c for c in recording.ledger if c.device_to == "graph"]
+    assert (crossing.site.inner.line, crossing.site.inner.function) == (3, "g")
+    assert crossing.site.inner.code == "x = x - m"
+    assert crossing.site.inner.source.endswith("mine.py")
+    assert crossing.route == "operator -"
 
 
 def test_deeper_conversion_has_the_cells_line_and_the_innermost_line_of_the_user():

@@ -15,15 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfnp_magic.interrupts import _as_varint, _varint, with_entry_covered
 from tfnp_magic.probes.slot import (
     BufferSlot,
     Unsupported,
-    _as_varint,
     _Deferred,
     _shielded,
     _slot_address,
-    _try_from_the_start,
-    _varint,
     check_support,
 )
 
@@ -42,14 +40,14 @@ def shielded(value):
 def covered(function):
     """The same function with its entry inside its ``try``."""
     kind = type(function)
-    return kind(_try_from_the_start(function.__code__), function.__globals__, function.__name__)
+    return kind(with_entry_covered(function.__code__), function.__globals__, function.__name__)
 
 
 @needs_exception_tables
 def test_the_first_try_covers_the_entry_and_ends_where_it_did():
     code = shielded.__code__
     before = dis.Bytecode(code).exception_entries
-    after = dis.Bytecode(_try_from_the_start(code)).exception_entries
+    after = dis.Bytecode(with_entry_covered(code)).exception_entries
     resume = next(step.offset for step in dis.get_instructions(code) if step.opname == "RESUME")
     assert before[0].start > resume
     assert after[0].start == 0 <= resume < after[0].end == before[0].end
@@ -68,14 +66,14 @@ def test_a_long_try_is_covered_likewise(lines):
     )
     code = namespace["f"].__code__
     before = dis.Bytecode(code).exception_entries
-    after = dis.Bytecode(_try_from_the_start(code)).exception_entries
+    after = dis.Bytecode(with_entry_covered(code)).exception_entries
     assert (after[0].start, after[0].end) == (0, before[0].end)
     assert after[1:] == before[1:]
 
 
 def test_a_function_without_a_try_is_left_as_it_is():
     code = covered.__code__
-    assert _try_from_the_start(code) is code
+    assert with_entry_covered(code) is code
 
 
 def interrupted(function):

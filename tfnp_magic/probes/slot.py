@@ -153,49 +153,13 @@ def _shielded(listener: Listener, waiting: deque[BaseException]) -> Callable[...
             return 1
         return 0
 
-    note.__code__ = _try_from_the_start(note.__code__)
-    return note
+    return interrupts.covered_from_entry(note)
 
 
 def _monotonic() -> int:
     import time
 
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-
-
-def _try_from_the_start(code: Any) -> Any:
-    """Let the function's first ``try`` cover its entry, too (Python 3.11 and later).
-
-    Signals that arrived while C code ran are handled as the callback is entered, at
-    the RESUME instruction, which lies before the ``try``: in a loop of conversions
-    nearly every Ctrl-C arrives exactly there. The exception table's first entry is
-    (start, length, target, depth), in units of two bytes; see CPython's
-    Objects/exception_handling_notes.txt. Python 3.10 does not handle signals there.
-    """
-    table = getattr(code, "co_exceptiontable", None)
-    if not table:
-        return code
-    start, at = _varint(table, 0)
-    length, at = _varint(table, at)
-    first = _as_varint(0, first=True) + _as_varint(start + length)
-    return code.replace(co_exceptiontable=first + table[at:])
-
-
-def _varint(table: bytes, at: int) -> tuple[int, int]:
-    value = table[at] & 63
-    while table[at] & 64:
-        at += 1
-        value = value << 6 | table[at] & 63
-    return value, at + 1
-
-
-def _as_varint(value: int, *, first: bool = False) -> bytes:
-    digits = [value & 63]
-    while value := value >> 6:
-        digits.append(value & 63)
-    digits = [digit | 64 for digit in digits[:0:-1]] + [digits[0]]
-    digits[0] |= 128 if first else 0
-    return bytes(digits)
 
 
 class _Deferred:
