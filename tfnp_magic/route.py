@@ -238,7 +238,17 @@ def _name_of_object(value: Any, written: list[str]) -> str | None:
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", written[-1])
     if module in ("builtins", "__main__") or str(module).startswith("IPython."):
         return str(name)
-    return f"{_public_module(module or 'numpy')}.{name}"
+    return f"{_public_module(_home_of(value, str(module or 'numpy'), str(name)))}.{name}"
+
+
+def _home_of(value: Any, module: str, name: str) -> str:
+    """The outermost package that has the object under its name: ``pandas`` for a DataFrame."""
+    parts = module.split(".")
+    for length in range(1, len(parts)):
+        package = ".".join(parts[:length])
+        if _own_dict(sys.modules.get(package)).get(name) is value:
+            return package
+    return module
 
 
 def _may_be_asked(value: Any) -> bool:

@@ -155,6 +155,10 @@ def rows_of(recording, route):
     return [crossing for crossing in recording.ledger if crossing.route == route]
 
 
+if not hasattr(tf.constant(0), "__dlpack__"):  # TensorFlow 2.16
+    ROWS = [row for row in ROWS if "np.from_dlpack" not in row.expression]
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.expression)
 def test_route_is_recorded_as_it_happened(row):
     _, recording = traced(row.expression, namespace())
