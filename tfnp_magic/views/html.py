@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CELL = "text-align:left;vertical-align:top;padding:2px 8px;white-space:nowrap"
 _NUMBER = "text-align:right;vertical-align:top;padding:2px 8px;white-space:nowrap"
 _WRAPPED = "text-align:left;vertical-align:top;padding:2px 8px;white-space:normal;min-width:"
-_LEAST = {"code": "18em", "inner": "12em", "shape": "8em", "reason": "24em"}
+_LEAST = {"code": "24em", "inner": "8em", "shape": "6em", "reason": "24em"}
 """Widths that columns of long texts may shrink to; a table as wide as its texts hides most."""
 
 _LONGEST = 400  # characters of a cell: a line of source may be a file of its own
@@ -41,7 +41,7 @@ def table(summary: pd.DataFrame) -> str:
     columns = joined(summary)
     head = "".join(f'<th scope="col" style="{_style(name)}">{name}</th>' for name in columns)
     rows = [
-        "<tr>" + "".join(map(_cell, columns, texts)) + "</tr>"
+        _row(dict(zip(columns, texts, strict=True)))
         for texts in zip(*columns.values(), strict=True)
     ]
     return (
@@ -50,12 +50,23 @@ def table(summary: pd.DataFrame) -> str:
     )
 
 
-def _cell(name: str, text: str) -> str:
+def _row(texts: dict[str, str]) -> str:
+    """One row; a hazard is marked where it stands and, in case that is out of sight, in front."""
+    hazards = {name for name, text in texts.items() if _is_hazard(name, text)}
+    marked = hazards | {"line"} if hazards else hazards
+    cells = (_cell(name, text, name in marked) for name, text in texts.items())
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _is_hazard(name: str, text: str) -> bool:
+    return (name == "cast" and text == "silent") or (name == "reason" and "writing" in text)
+
+
+def _cell(name: str, text: str, marked: bool) -> str:
     content = _text(cut(text, _LONGEST))
     if name in ("code", "route"):
-        content = f"<code>{content}</code>"
-    hazard = (name == "cast" and text == "silent") or (name == "reason" and "writing" in text)
-    return f'<td style="{_style(name)}{_MARKED if hazard else ""}">{content}</td>'
+        content = f'<code style="background:none;padding:0">{content}</code>'
+    return f'<td style="{_style(name)}{_MARKED if marked else ""}">{content}</td>'
 
 
 def _style(name: str) -> str:

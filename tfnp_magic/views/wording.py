@@ -59,6 +59,10 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+_MOST_LINES = 5
+"""Lines that a sentence names."""
+
+
 def totals(recording: Recording) -> str:
     """One sentence: how many crossings, what they copied, moved, cast and shared."""
     ledger = recording.ledger
@@ -115,13 +119,29 @@ def _casts(ledger: list[Crossing]) -> str:
         return "no silent casts"
     kinds = sorted({f"{crossing.dtype_from} → {crossing.dtype_to}" for crossing in silent})
     number = counted(sum(crossing.count for crossing in silent), "silent cast")
-    return f"{number} ({', '.join(kinds)})"
+    return f"{number} ({', '.join(kinds)}{_at_lines(silent)})"
 
 
 def _sharing(ledger: list[Crossing]) -> list[str]:
     """Conversions after which writing to an array changes a tensor."""
-    shared = sum(crossing.count for crossing in ledger if "writing" in crossing.reason)
-    return [f"{shared:,} left a writable array sharing a tensor's memory"] if shared else []
+    shared = [crossing for crossing in ledger if "writing" in crossing.reason]
+    if not shared:
+        return []
+    number = sum(crossing.count for crossing in shared)
+    where = _at_lines(shared).removeprefix(", ")
+    return [
+        f"{number:,} left a writable array sharing a tensor's memory" + f" ({where})" * bool(where)
+    ]
+
+
+def _at_lines(ledger: list[Crossing]) -> str:
+    """``, line 4`` or ``, lines 4, 7``, the first few; empty where no line is known."""
+    lines = sorted({crossing.site.line.line for crossing in ledger if crossing.site.line})
+    if not lines:
+        return ""
+    shown = ", ".join(str(line) for line in lines[:_MOST_LINES])
+    more = ", …" if len(lines) > _MOST_LINES else ""
+    return f", line{'s' if len(lines) > 1 else ''} {shown}{more}"
 
 
 def remarks(recording: Recording) -> list[str]:
