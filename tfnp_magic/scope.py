@@ -83,6 +83,11 @@ def is_tracing() -> bool:
     return bool(_open)
 
 
+def newest() -> int:
+    """Token of the trace that began last among those that are open; 0 without any."""
+    return _open[-1].token if _open else 0
+
+
 def listeners() -> list[Recorder]:
     """Recorders that a crossing, here and now, belongs to; the others count it as left out."""
     scopes = _open

@@ -213,6 +213,19 @@ def test_operands_of_one_call_are_judged_when_the_call_is_over():
     assert {c.reason for c in recording.ledger} == {"read in place; nothing kept the memory"}
 
 
+def test_same_line_reached_from_other_depths_is_another_conversion():
+    """Frames, and so their addresses, are used again; the C stack is deeper each time."""
+    names = namespace()
+
+    def read(depth):
+        return np.sum(names["t"]) if depth == 0 else list(map(read, [depth - 1]))
+
+    _, recording = traced("[read(depth % 5) for depth in range(50)]", names | {"read": read})
+    assert sum(c.count for c in rows_of(recording, "np.sum")) == 50
+    _, again = traced("[read(4 - depth % 5) for depth in range(50)]", names | {"read": read})
+    assert sum(c.count for c in rows_of(again, "np.sum")) == 50
+
+
 def test_view_that_was_kept_is_observed_to_share_memory():
     _, recording = traced("keep.append(np.asarray(t))", namespace())
     (crossing,) = recording.ledger
