@@ -50,19 +50,6 @@ class _Running:
     wanted: Wanted
     depth: int
     thread: int
-    silent: bool
-
-
-@dataclasses.dataclass
-class _Ended:
-    """A recording that waits for its cell's own output to be complete.
-
-    `with_cell` is False for what ended inside the cell: the cell's error is not its own.
-    """
-
-    recording: Recording
-    wanted: Wanted
-    with_cell: bool
 
 
 class CellTracer:
@@ -78,7 +65,7 @@ class CellTracer:
         self.shell = shell
         self._typed: list[str] = []
         self._running: list[_Running] = []
-        self._ended: list[_Ended] = []
+        self._to_show: list[Recording] = []
 
     def rewrite(self, lines: list[str]) -> list[str]:
         """Transform the lines of a cell (an IPython input transformer)."""
@@ -106,13 +93,14 @@ class CellTracer:
         depth, thread = len(self._cells()), threading.get_ident()
         if any(r.depth == depth and r.thread == thread for r in self._running):
             return  # `%%timeit` runs the cell's text, and so this statement, many times
-        typed, self._typed = "".join(self._typed), []
-        trace = self._trace({_calling_cell().f_code.co_filename: 0}, typed)
-        self._running.append(_Running(trace, wanted, depth, thread, self._silent()))
+        trace = self._trace({_calling_cell().f_code.co_filename: 0}, "".join(self._typed))
+        self._running.append(_Running(trace, self._or_silent(wanted), depth, thread))
         _start(trace)
 
     def after_execute(self) -> None:
         """End the traces whose cell has ended (``post_execute``; also of silent cells)."""
+        if not self._running:
+            return
         depth, thread = len(self._cells()), threading.get_ident()
         error = _error_of(self.shell.last_execution_result)
         for running in reversed(self._running):
@@ -122,12 +110,8 @@ class CellTracer:
     def after_cell(self, result: Any) -> None:
         """Show what the ended cell left (``post_run_cell``), below its own output."""
         self.after_execute()  # again: an interrupt may have cut it short
-        while self._ended:
-            ended = self._ended.pop(0)
-            if ended.with_cell:
-                ended.recording.error = _error_of(result) or ended.recording.error
-            if not ended.wanted.quiet:
-                display(ended.recording)
+        while self._to_show:
+            display(self._to_show.pop(0))
 
     def finish(self) -> None:
         """End and show everything at once: the extension is being unloaded."""
@@ -150,6 +134,7 @@ class CellTracer:
             Lines above the body in the cell, so that line numbers are the cell's.
         """
         __tracebackhide__ = True
+        wanted = self._or_silent(wanted)
         name, tree = self._compiled(text, padding)
         files = {name: 0, **_timed(text, padding)}
         trace = self._trace(files, (MAGIC + "\n") * padding + text)
@@ -161,9 +146,11 @@ class CellTracer:
             error = type(exc).__name__
             raise
         finally:
-            self._keep(trace, wanted, error)
-            if not self._silent():
-                self._ended.append(_Ended(trace.recording, wanted, with_cell=False))
+            try:
+                self._keep(trace, wanted, error)
+            except KeyboardInterrupt:  # it may have come before the trace could end
+                self._keep(trace, wanted, error)
+                raise
             if not self._cells():
                 self.after_cell(None)
 
@@ -205,19 +192,20 @@ class CellTracer:
     def _end(self, running: _Running, error: str | None) -> None:
         self._keep(running.trace, running.wanted, error)
         self._running.remove(running)
-        if not running.silent:
-            self._ended.append(_Ended(running.trace.recording, running.wanted, with_cell=True))
 
     def _keep(self, trace: Trace, wanted: Wanted, error: str | None) -> None:
-        """End the trace, and store its recording under its name."""
+        """End the trace, store its recording, and show it when the cell ends; may be repeated."""
         _stop(trace, error)
         if wanted.output:
             self.shell.user_ns[wanted.output] = trace.recording
+        if not wanted.quiet and trace.recording not in self._to_show:
+            self._to_show.append(trace.recording)
 
-    def _silent(self) -> bool:
-        """Whether the cell that runs is to show nothing: IPython tells no one when it is over."""
+    def _or_silent(self, wanted: Wanted) -> Wanted:
+        """The same, but quiet in a silent cell: of its end, IPython fires no `post_run_cell`."""
         cells = self._cells()
-        return bool(cells) and bool(cells[0].f_locals.get("silent"))
+        silent = bool(cells) and bool(cells[0].f_locals.get("silent"))
+        return dataclasses.replace(wanted, quiet=wanted.quiet or silent)
 
     def _cells(self) -> list[FrameType]:
         """IPython's frames that run the cells of this thread, the innermost first."""
@@ -253,7 +241,7 @@ def _stop(trace: Trace, error: str | None) -> None:
 
 
 def _error_of(result: Any) -> str | None:
-    """Name of the exception that ended a cell; `result` is None for one that was cancelled."""
+    """Name of the exception that ended a cell, or None."""
     error = getattr(result, "error_in_exec", None)
     return None if error is None else type(error).__name__
 

@@ -147,7 +147,7 @@ def _split(line: str) -> tuple[str, str]:
         if word == "--":
             break
         options.append(word)
-        if word in ("-o", "--output"):
+        if word == "--output" or re.fullmatch("-q*o", word):
             word, _, rest = rest.partition(" ")
             options.append(word)
     return " ".join(options), rest.strip()
