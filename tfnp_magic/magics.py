@@ -18,6 +18,7 @@ from IPython.core.magic import (
     output_can_be_silenced,
 )
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.display import display
 
 from tfnp_magic.cell import BEGIN, CellTracer, Wanted
 
@@ -85,7 +86,11 @@ class InteropMagics(Magics):
 
     @no_var_expand
     @magic_arguments()
-    @argument("names", nargs="*", help="Names to list; * and ? match any. All by default.")
+    @argument(
+        "names",
+        nargs="*",
+        help="Names to list, in which * and ? match anything, or kinds. All by default.",
+    )
     @argument(
         "-k",
         "--kind",
@@ -96,22 +101,25 @@ class InteropMagics(Magics):
     )
     @argument("-o", "--output", metavar="NAME", help="Store the table in this variable.")
     @line_magic
-    def tfnp_whos(self, line: str) -> Any:
+    def tfnp_whos(self, line: str) -> None:
         """List the tensors and arrays of the session, and who shares memory with whom.
 
         Looking converts nothing and moves nothing.
         """
-        from tfnp_magic.whos import InventoryError, take_inventory
+        from tfnp_magic.whos import InventoryError, is_kind, take_inventory
 
         args = _parse(self.tfnp_whos, line, _WHOS_OPTIONS)
+        space = self._user_names()
+        kinds = [word for word in args.names if is_kind(word) and word not in space]
+        names = [word for word in args.names if word not in kinds]
         try:
-            inventory = take_inventory(self._user_names(), args.names, args.kind)
+            inventory = take_inventory(space, names, [*kinds, *args.kind])
         except InventoryError as error:
             raise UsageError(str(error)) from None
         if _checked_name(args.output):
             self.shell.user_ns[args.output] = inventory.to_frame()
-            return None
-        return inventory
+        else:
+            display(inventory)  # like `%whos`, wherever in the cell it stands
 
     def _trace_options(self, line: str) -> Wanted:
         args = _parse(self.interop_trace, line, _TRACE_OPTIONS)

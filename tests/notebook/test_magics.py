@@ -251,16 +251,23 @@ def test_a_cell_that_is_being_typed_ends_with_a_blank_line(kernel: Kernel) -> No
 
 def test_whos_lists_what_is_asked_for(kernel: Kernel) -> None:
     everything = kernel.run("%tfnp_whos")
-    assert everything.kinds == ["execute_result"]
-    shown = everything.text("execute_result")
+    assert everything.kinds == ["display_data"]
+    shown = everything.text("display_data")
     assert "Tensor" in shown
     assert "ndarray" in shown
-    arrays = kernel.run("%tfnp_whos -k ndarray").text("execute_result")
-    assert "ndarray" in arrays
-    assert "Tensor" not in arrays
-    named = kernel.run("%tfnp_whos t").text("execute_result")
+    for kind in ("-k ndarray", "ndarray"):
+        arrays = kernel.run(f"%tfnp_whos {kind}").text("display_data")
+        assert "ndarray" in arrays
+        assert "Tensor" not in arrays
+    named = kernel.run("%tfnp_whos t").text("display_data")
     assert "Tensor" in named
     assert "ndarray" not in named
+
+
+def test_whos_is_shown_from_the_middle_of_a_cell_and_is_not_its_value(kernel: Kernel) -> None:
+    outcome = kernel.run("%tfnp_whos\n5")
+    assert outcome.kinds == ["display_data", "execute_result"]
+    assert outcome.text("execute_result") == "5"
 
 
 def test_whos_stores_a_table_instead_of_showing_it(kernel: Kernel) -> None:
