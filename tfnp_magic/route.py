@@ -281,7 +281,7 @@ def _public_module(module: str) -> str:
             rest = module[len(prefix) :].split(".")[1:]
             public = [part for part in rest if not part.startswith("_")]
             return alias if len(public) < len(rest) else ".".join([alias, *public])
-    return module
+    return module.lstrip("_")  # `_pickle` is what stands behind `pickle`
 
 
 def _tensorflow_name(value: Any) -> str | None:
