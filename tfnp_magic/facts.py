@@ -72,17 +72,39 @@ def shape_of_tensor(tensor: Any) -> tuple[int, ...]:
 
 
 def lives_on_host(tensor: Any) -> bool:
-    """Whether an eager tensor's own buffer is host memory, whatever device it claims."""
+    """Whether an eager tensor's buffer is memory of this process, whatever device it claims.
+
+    A CPU tensor of another worker of a cluster is not: looking at it would fetch it.
+    """
     backing = tensor.backing_device
-    return backing is None or ":CPU:" in backing.upper()
+    if backing is None:
+        return True
+    if ":CPU:" not in backing.upper():
+        return False
+    if backing.startswith("/job:localhost/"):
+        return True
+    return bool(backing.startswith(_own_address()))
+
+
+def _own_address() -> str:
+    """``/job:worker/replica:0/task:1`` of this process (``Context.host_address_space``, 2.21)."""
+    return str(sys.modules["tensorflow.python.eager.context"].context().host_address_space())
 
 
 def runs_asynchronously() -> bool:
     """Whether ops of this thread may still be running when they return.
 
-    Source: ``Context.is_async``, tensorflow/python/eager/context.py, 2.21.
+    Source: ``Context.is_async`` (tensorflow/python/eager/context.py, 2.16 to 2.21), without
+    the ``Executor`` object that it makes: that one waits for its ops when it dies, and
+    loses an interrupt that arrives then.
     """
-    return bool(sys.modules["tensorflow.python.eager.context"].context().is_async())
+    handle = sys.modules["tensorflow.python.eager.context"].context()._handle
+    tfe = sys.modules["tensorflow.python.pywrap_tfe"]
+    executor = tfe.TFE_ContextGetExecutorForThread(handle)
+    try:
+        return bool(tfe.TFE_ExecutorIsAsync(executor))
+    finally:
+        tfe.TFE_DeleteExecutor(executor)
 
 
 def host_view(tensor: Any) -> np.ndarray[Any, Any] | None:

@@ -84,9 +84,9 @@ class Trace:
             Name of the exception that ended the traced code, if one did.
         """
         if self.running:
-            self.recording.duration_ns = clock() - self._started
-            self.recording.error = error
             try:
+                self.recording.duration_ns = clock() - self._started
+                self.recording.error = error
                 self._come_out()
             except BaseException:  # an interrupt: nothing of ours may stay in
                 self._come_out()

@@ -16,7 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import tfnp_magic
 from tests.contract.conftest import owners_now
-from tfnp_magic import extension, scope
+from tfnp_magic import extension, facts, scope
 from tfnp_magic.probes import probes
 from tfnp_magic.probes.patch import AttributePatch
 from tfnp_magic.probes.slot import check_support
@@ -241,6 +241,23 @@ def test_chokepoint_that_this_tensorflow_lacks_becomes_a_blind_spot(monkeypatch)
         tf.constant(np.ones(3))
     assert len(recording.ledger) == 1
     assert any("DLPack: not seen here" in text for text in recording.not_seen)
+
+
+def test_tensor_that_may_not_be_computed_yet_is_not_looked_at():
+    """Looking would wait for it; what cannot be seen is inferred, or unknown."""
+    array = np.ones((30, 4), np.float32)
+    tf.config.experimental.set_synchronous_execution(False)
+    try:
+        assert facts.runs_asynchronously()
+        with tfnp_magic.trace() as recording:
+            tensor = tf.constant(array)
+            assert facts.host_view(tensor) is None
+    finally:
+        tf.config.experimental.set_synchronous_execution(True)
+    assert not facts.runs_asynchronously()
+    (crossing,) = recording.ledger
+    assert crossing.evidence == "inferred"
+    assert facts.host_view(tensor) is not None
 
 
 def test_c_slot_can_be_hooked_here():

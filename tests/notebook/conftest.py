@@ -142,8 +142,9 @@ class Kernel:
         timeout_s: float = 60,
     ) -> Outcome:
         outputs: list[Output] = []
+        end = time.monotonic() + timeout_s
         while True:
-            message = self.client.get_iopub_msg(timeout=timeout_s)
+            message = self.client.get_iopub_msg(timeout=max(0, end - time.monotonic()))
             if message["parent_header"].get("msg_id") != asked:
                 continue
             kind, content = message["msg_type"], message["content"]

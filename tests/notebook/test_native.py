@@ -276,12 +276,15 @@ def test_an_interrupt_ends_a_traced_cell_as_any_cell(kernel: Kernel, body: str) 
     "trace",
     [
         "get_ipython().run_line_magic('interop_trace', '-q 1')",
-        "get_ipython().run_cell('%%interop_trace -q\\n1;').raise_error()",
         "with tfnp_magic.trace(): pass",
     ],
 )
 def test_an_interrupt_leaves_nothing_in_wherever_it_comes(kernel: Kernel, trace: str) -> None:
-    """Also between the beginning of a trace and its end; here that is nearly all the time."""
+    """Also while a trace begins or ends; here that is nearly all the time.
+
+    Not with `run_cell` in the loop: IPython takes an interrupt that comes in a callback of
+    its events for the callback's own, and the loop goes on.
+    """
     loop = f"print('started', flush=True)\nwhile True:\n    {trace}"
     moments = random.Random(trace)
     for _ in range(10):
