@@ -26,7 +26,7 @@ INSTALL_HINT = (
 ALWAYS_UNSEEN = (
     "the TFLite interpreter, checkpoint readers, v1 sessions, protocol buffers filled from "
     "arrays (tf.train.Feature), casts by assignment into an array (a[:] = t), casts by Keras "
-    "after its own conversion"
+    "before it converts (fit) and after it converted (a layer)"
 )
 GRAPHS_UNSEEN = "inside graphs (tf.function, tf.data, fit): casts, moves and Python functions"
 

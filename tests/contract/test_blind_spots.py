@@ -79,6 +79,16 @@ def cast_by_keras_layer():
     return lambda: dense(array), lambda c: c.cast == "silent"
 
 
+def cast_by_keras_fit():
+    """Keras casts a float64 array with NumPy, and what crosses is float32 already."""
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    array = np.ones((30, 4))
+    return lambda: model.fit(array, array[:, 0], verbose=0), lambda c: c.cast == "silent"
+
+
 ROWS = [
     pytest.param(in_graph_cast, id="casts inside graphs"),
     pytest.param(in_graph_numpy_function, id="Python functions inside graphs"),
@@ -87,7 +97,8 @@ ROWS = [
     pytest.param(v1_session, id="v1 sessions"),
     pytest.param(protocol_buffer, id="protocol buffers filled from arrays"),
     pytest.param(cast_by_assignment, id="casts by assignment into an array"),
-    pytest.param(cast_by_keras_layer, id="casts by Keras after its own conversion"),
+    pytest.param(cast_by_keras_fit, id="casts by Keras before it converts"),
+    pytest.param(cast_by_keras_layer, id="casts by Keras after it converted"),
 ]
 
 
