@@ -123,6 +123,13 @@ def _why_copied(source: ArrayFacts, copied_before: bool, cast: bool) -> str:
     return f"not {ALIGNMENT}-byte aligned, so TensorFlow copied it"
 
 
+def may_be_shared(source: ArrayFacts, dtype_to: str) -> bool:
+    """Whether TensorFlow could use the array's own memory, by its dtype, layout and address."""
+    span = source.span
+    fits = source.contiguous and not is_cast(source.dtype, dtype_to)
+    return fits and span is not None and span.start % ALIGNMENT == 0
+
+
 def of_op_argument(
     source: ArrayFacts, dtype_to: str, to_nbytes: int, results: tuple[Span, ...]
 ) -> Verdict:

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfnp_magic.facts import HOST, eager_tensor_type, short_device, span_of_tensor
+from tfnp_magic.facts import HOST, Span, eager_tensor_type, short_device, span_of_tensor
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Verdict
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import array_facts, report, scalar_facts
 from tfnp_magic.probes.sources import dtype_name, is_array_like, numpy_memory
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.scope import listeners
-from tfnp_magic.verdict import ArrayFacts, of_op_argument
+from tfnp_magic.verdict import ArrayFacts, may_be_shared, of_op_argument
 
 NAME = "op argument"
 
@@ -189,7 +189,9 @@ def _verdict(
 ) -> Verdict:
     if facts.dtype.startswith(("<U", "|S", "object")):
         return Verdict("copy", "inferred", "strings are copied one by one", None)
-    spans = tuple(span for tensor in results if (span := span_of_tensor(tensor)) is not None)
+    spans: tuple[Span, ...] = ()
+    if may_be_shared(facts, dtype_to):  # else no result can lie in the array's memory
+        spans = tuple(span for tensor in results if (span := span_of_tensor(tensor)) is not None)
     return of_op_argument(facts, dtype_to, _nbytes_as(dtype_to, shape, facts), spans)
 
 
