@@ -10,12 +10,14 @@ that are the same tensor (`np.add(t, t)`) and iterations of a loop come from one
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from tfnp_magic.scope import newest
 
 _MOST = 65_536
+"""Tensors that one instruction's reads are remembered of."""
 
 _DEEPER = 560
 """Bytes of C stack by which the second request lies deeper, at most.
@@ -30,11 +32,11 @@ _CALLERS = 6
 
 
 class _Looks(threading.local):
-    """Reads by the instruction that is running: how often, by tensor and stack depth."""
+    """Reads by the instruction that is running: by tensor, how often at which stack depth."""
 
     def __init__(self) -> None:
         self.instruction: tuple[int, ...] = ()
-        self.unpaired: dict[tuple[int, int], int] = {}
+        self.unpaired: dict[int, dict[int, int]] = {}
 
 
 _looks = _Looks()
@@ -53,14 +55,12 @@ def is_second_look(tensor: Any, frame: FrameType, stack: int) -> bool:
         The C stack pointer at the request.
     """
     unpaired = _at(frame)
-    for (known, depth), count in unpaired.items():
-        if known == id(tensor) and 0 < depth - stack <= _DEEPER:
-            _take(unpaired, (known, depth), count)
-            return True
+    if _pair(tensor, lambda depth: 0 < depth - stack <= _DEEPER):
+        return True
     if len(unpaired) >= _MOST:
         unpaired.clear()
-    key = id(tensor), stack
-    unpaired[key] = unpaired.get(key, 0) + 1
+    depths = unpaired.setdefault(id(tensor), {})
+    depths[stack] = depths.get(stack, 0) + 1
     return False
 
 
@@ -68,15 +68,22 @@ def belongs_to_last_look(tensor: Any, frame: FrameType | None) -> bool:
     """Whether ``__float__`` and its like follow the same instruction's look at the buffer."""
     if frame is None or _instruction(frame) != _looks.instruction:
         return False
-    unpaired = _looks.unpaired
-    for (known, depth), count in unpaired.items():
-        if known == id(tensor):
-            _take(unpaired, (known, depth), count)
-            return True
-    return False
+    return _pair(tensor, lambda depth: True)
 
 
-def _at(frame: FrameType) -> dict[tuple[int, int], int]:
+def _pair(tensor: Any, fits: Callable[[int], bool]) -> bool:
+    """Take one unpaired look at the tensor, from a depth that fits; False without one."""
+    depths = _looks.unpaired.get(id(tensor), {})
+    depth = next(filter(fits, depths), None)
+    if depth is None:
+        return False
+    depths[depth] -= 1
+    if not depths[depth]:
+        del depths[depth]
+    return True
+
+
+def _at(frame: FrameType) -> dict[int, dict[int, int]]:
     """The reads by the frame's current instruction; another instruction starts anew."""
     instruction = _instruction(frame)
     if _looks.instruction != instruction:
@@ -98,10 +105,3 @@ def _instruction(frame: FrameType) -> tuple[int, ...]:
         chain += (id(walk), walk.f_lasti)
         walk = walk.f_back
     return tuple(chain)
-
-
-def _take(unpaired: dict[tuple[int, int], int], key: tuple[int, int], count: int) -> None:
-    if count == 1:
-        del unpaired[key]
-    else:
-        unpaired[key] = count - 1
