@@ -83,7 +83,7 @@ def lives_on_host(tensor: Any) -> bool:
         return False
     if backing.startswith("/job:localhost/"):
         return True
-    return bool(backing.startswith(_own_address()))
+    return bool(backing.startswith(_own_address() + "/"))
 
 
 def _own_address() -> str:

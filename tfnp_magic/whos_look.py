@@ -157,17 +157,8 @@ def _tensor_part(tensor: Any) -> Part:
     """Find a tensor's memory; a symbolic one has none."""
     if not _is_a(tensor, _EAGER):
         return Part(id(tensor), None)
-    view = _ask(lambda: facts.host_view(tensor) if _is_in_this_process(tensor) else None)
+    view = _ask(lambda: facts.host_view(tensor))
     return Part(id(tensor), _ask(lambda: facts.tensor_nbytes(tensor)), view)
-
-
-def _is_in_this_process(tensor: Any) -> bool:
-    """Whether a look does not fetch the tensor from another worker of a cluster.
-
-    Source: ``Context.host_address_space``, tensorflow/python/eager/context.py, 2.21.
-    """
-    context = sys.modules["tensorflow.python.eager.context"].context()
-    return bool(tensor.backing_device.startswith(context.host_address_space() + "/"))
 
 
 def _look_at_tensor(tensor: Any) -> Look:
