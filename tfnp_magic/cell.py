@@ -198,7 +198,8 @@ class CellTracer:
         _stop(trace, error)
         if wanted.output:
             self.shell.user_ns[wanted.output] = trace.recording
-        if not wanted.quiet and trace.recording not in self._to_show:
+        # By identity: recordings compare by value, ledger and all.
+        if not wanted.quiet and all(shown is not trace.recording for shown in self._to_show):
             self._to_show.append(trace.recording)
 
     def _or_silent(self, wanted: Wanted) -> Wanted:
