@@ -13,14 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from tfnp_magic.facts import HOST, eager_tensor_type, name_of_dtype, shape_of_tensor, short_device
-from tfnp_magic.model import TENSORFLOW_TO_NUMPY
+from tfnp_magic.facts import eager_tensor_type
 from tfnp_magic.probes.looks import belongs_to_last_look
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import PYTHON_READS, read_of, report
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.scope import inner, is_tracing, listeners
-from tfnp_magic.verdict import of_numpy_method, of_string_read
 
 NAME = "Tensor.numpy"
 
@@ -61,26 +59,7 @@ def _around_numpy(original: Any) -> Any:
 
 
 def _describe_numpy(tensor: Any, result: Any, duration_ns: int) -> Seen:
-    is_array = isinstance(result, np.ndarray)
-    textual = tensor.dtype.name == "string"
-    nbytes = None if textual else int(getattr(result, "nbytes", 0))
-
-    verdict = of_string_read()
-    if nbytes is not None:
-        verdict = of_numpy_method(is_array and bool(result.flags.owndata), nbytes, is_array)
-    return Seen(
-        NAME,
-        TENSORFLOW_TO_NUMPY,
-        shape_of_tensor(tensor),
-        tensor.dtype.name,
-        tensor.dtype.name if textual else name_of_dtype(result.dtype),
-        short_device(tensor.backing_device),
-        HOST,
-        nbytes,
-        verdict,
-        duration_ns,
-        id(tensor),
-    )
+    return read_of(tensor, NAME, result, duration_ns, handed_out=True)
 
 
 def _around_numpy_internal(original: Any) -> Any:

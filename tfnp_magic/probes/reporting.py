@@ -132,8 +132,9 @@ def read_of(
     *,
     to_python: bool = False,
     exported: bool = False,
+    handed_out: bool = False,
 ) -> Seen:
-    """A look at a tensor's memory, whose verdict waits for whether somebody kept it.
+    """A read of a tensor; of a look at its memory, the verdict waits for whether it was kept.
 
     Parameters
     ----------
@@ -149,16 +150,19 @@ def read_of(
         Whether Python, not NumPy, gets the value.
     exported
         Whether `remnant` is what stands behind a buffer that was asked for, read-only.
+    handed_out
+        Whether `remnant` is what the user got (``.numpy()``), so that nothing need be waited for.
     """
     dtype = tensor.dtype.name
     nbytes = None if dtype == "string" else int(getattr(remnant, "nbytes", 0))
+    is_array = isinstance(remnant, np.ndarray)
     verdict: Verdict | _Look
     if nbytes is None:
         verdict = of_string_read()
-    elif isinstance(remnant, np.ndarray):
+    elif is_array and not handed_out:
         verdict = _Look(tensor, remnant, nbytes, exported)
     else:
-        verdict = of_numpy_method(False, nbytes, False)
+        verdict = of_numpy_method(is_array and bool(remnant.flags.owndata), nbytes, is_array)
     return Seen(
         lowest,
         TENSORFLOW_TO_PYTHON if to_python else TENSORFLOW_TO_NUMPY,
@@ -175,7 +179,8 @@ def read_of(
 
 
 def _dtype_of(array: Any, of_tensor: str) -> str:
-    return of_tensor if of_tensor == "string" else str(getattr(array, "dtype", of_tensor))
+    dtype = getattr(array, "dtype", None)
+    return of_tensor if of_tensor == "string" or dtype is None else name_of_dtype(dtype)
 
 
 def python_value(value: Any, tensor: Any, lowest: str, duration_ns: int | None) -> Seen:
