@@ -102,7 +102,7 @@ def _of_unseen(source: ArrayFacts, before: int, result_nbytes: int, cast: bool) 
     if certain:
         reason = "NumPy copied it" if before else "cast into a new buffer"
         return Verdict(COPY, INFERRED, f"{reason}; what followed could not be seen", certain)
-    if source.contiguous and source.span and source.span.start % ALIGNMENT == 0:
+    if may_be_shared(source, source.dtype):
         return Verdict(UNKNOWN, "", "the tensor's memory could not be looked at", None)
     return Verdict(COPY, INFERRED, _why_copied(source, False, False), result_nbytes)
 
