@@ -40,6 +40,7 @@ class Wanted:
 
     output: str | None = None
     quiet: bool = False
+    check_values: str = "sample"
 
 
 @dataclasses.dataclass
@@ -93,7 +94,7 @@ class CellTracer:
         depth, thread = len(self._cells()), threading.get_ident()
         if any(r.depth == depth and r.thread == thread for r in self._running):
             return  # `%%timeit` runs the cell's text, and so this statement, many times
-        trace = self._trace({_calling_cell().f_code.co_filename: 0}, "".join(self._typed))
+        trace = self._trace({_calling_cell().f_code.co_filename: 0}, "".join(self._typed), wanted)
         self._running.append(_Running(trace, self._or_silent(wanted), depth, thread))
         _start(trace)
 
@@ -137,7 +138,7 @@ class CellTracer:
         wanted = self._or_silent(wanted)
         name, tree = self._compiled(text, padding)
         files = {name: 0, **_timed(text, padding)}
-        trace = self._trace(files, (MAGIC + "\n") * padding + text)
+        trace = self._trace(files, (MAGIC + "\n") * padding + text, wanted)
         error: str | None = None
         try:
             _start(trace)
@@ -159,11 +160,11 @@ class CellTracer:
         named = self.shell.compile.format_code_name(filename)
         return None if named is None else str(named[1])
 
-    def _trace(self, files: dict[str, int], typed: str) -> Trace:
+    def _trace(self, files: dict[str, int], typed: str, wanted: Wanted) -> Trace:
         from tfnp_magic.tracing import Trace  # on demand: it imports NumPy
 
         title = self.label(next(iter(files))) or f"In[{self.shell.displayhook.prompt_count}]"
-        return Trace(files, title, typed, self.label)
+        return Trace(files, title, typed, self.label, wanted.check_values)
 
     def _compiled(self, text: str, padding: int) -> tuple[str, ast.Module]:
         above = padding + _blank_lines(text.splitlines())  # `transform_cell` strips them

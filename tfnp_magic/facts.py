@@ -62,6 +62,25 @@ def name_of_dtype(dtype: np.dtype[Any]) -> str:
     return str(dtype)
 
 
+@functools.lru_cache(maxsize=1024)
+def itemsize_of(dtype: str) -> int | None:
+    """Bytes of an element, by the dtype's name; None for what has no fixed size, or no name.
+
+    TensorFlow's own dtypes (bfloat16, float8) are known once it is loaded.
+    """
+    try:
+        return np.dtype(dtype).itemsize or None
+    except TypeError:
+        return _itemsize_in_tensorflow(dtype)
+
+
+def _itemsize_in_tensorflow(dtype: str) -> int | None:
+    try:
+        return sys.modules["tensorflow"].as_dtype(dtype).size or None
+    except (KeyError, TypeError):
+        return None
+
+
 def shape_of_tensor(tensor: Any) -> tuple[int, ...]:
     """Shape of an eager tensor; all lengths are known.
 

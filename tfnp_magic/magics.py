@@ -22,7 +22,8 @@ from IPython.display import display
 
 from tfnp_magic.cell import BEGIN, CellTracer, Wanted
 
-_TRACE_OPTIONS = {"-o": "--output", "-q": "--quiet"}
+_TRACE_OPTIONS = {"-o": "--output", "-q": "--quiet", "-c": "--check-values"}
+_CHECKS = ("sample", "all", "none")
 _MAGIC_ON_LINE = re.compile(r"(?:.*=)?\s*%%?(?P<name>interop_trace|tfnp_whos)\s")
 _WHOS_OPTIONS = {"-k": "--kind", "-o": "--output"}
 
@@ -46,6 +47,14 @@ class InteropMagics(Magics):
         help="Store the recording in this variable, also when the cell raises.",
     )
     @argument("-q", "--quiet", action="store_true", help="Show no report.")
+    @argument(
+        "-c",
+        "--check-values",
+        metavar="HOW",
+        default="sample",
+        help="How many elements of a cast array to compare with what became of them: "
+        "`sample` (at most 65,536 of each, the default), `all`, or `none`.",
+    )
     @line_cell_magic
     def interop_trace(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
@@ -123,7 +132,10 @@ class InteropMagics(Magics):
 
     def _trace_options(self, line: str) -> Wanted:
         args = _parse(self.interop_trace, line, _TRACE_OPTIONS)
-        return Wanted(_checked_name(args.output), args.quiet)
+        if args.check_values not in _CHECKS:
+            known = ", ".join(_CHECKS)
+            raise UsageError(f"-c (--check-values) is one of {known}, not {args.check_values!r}")
+        return Wanted(_checked_name(args.output), args.quiet, args.check_values)
 
     def _user_names(self) -> dict[str, Any]:
         """The user's own names: not those that IPython put there."""
@@ -155,7 +167,7 @@ def _split(line: str) -> tuple[str, str]:
         if word == "--":
             break
         options.append(word)
-        if word == "--output" or re.fullmatch("-q*o", word):
+        if word in ("--output", "--check-values") or re.fullmatch("-q*[oc]", word):
             word, _, rest = rest.partition(" ")
             options.append(word)
     return " ".join(options), rest.strip()

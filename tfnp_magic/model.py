@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from tfnp_magic.values import ValueChange
 
 NUMPY_TO_TENSORFLOW = "numpy → tensorflow"
 TENSORFLOW_TO_NUMPY = "tensorflow → numpy"
@@ -12,26 +15,75 @@ TENSORFLOW_TO_PYTHON = "tensorflow → python"
 DEVICE_TO_DEVICE = "device → device"
 
 
-class Verdict(NamedTuple):
-    """What one conversion did with the data.
+class Storage(NamedTuple):
+    """Where the data of one conversion came to lie.
 
     Attributes
     ----------
-    storage
-        ``copy``, ``view`` or ``unknown``.
+    kind
+        ``copy``, ``view`` (memory shared, or read in place) or ``unknown``.
     evidence
         ``observed`` (addresses compared) or ``inferred`` (a rule of TensorFlow's or
-        NumPy's); empty where the storage is unknown.
+        NumPy's); empty where the kind is unknown.
     reason
         Why, in a user's words.
     copied_bytes
-        Bytes written to make the copies, at least; None when unknown.
+        Bytes written to make the copies; None when unknown.
+    copies
+        Buffers that were filled with all of the data; None when unknown.
     """
 
-    storage: str
+    kind: str
     evidence: str
     reason: str
     copied_bytes: int | None
+    copies: int | None
+
+
+class Cast(NamedTuple):
+    """Whether one conversion changed the dtype, and with it the values.
+
+    Attributes
+    ----------
+    kind
+        ``none``, ``explicit`` (asked for on that line) or ``silent``.
+    evidence
+        ``observed`` (the dtypes of both ends were read), ``inferred`` (the end in between
+        was not seen), or empty for ``none``.
+    values
+        What became of the values; None where that was not looked at.
+    """
+
+    kind: str
+    evidence: str
+    values: ValueChange | None
+
+
+class Move(NamedTuple):
+    """Whether the data of one conversion went to another device's memory.
+
+    Attributes
+    ----------
+    device_from, device_to
+        ``host`` for arrays; ``CPU:0``, ``GPU:0`` for tensors; ``graph`` for a constant.
+    nbytes
+        Bytes that moved; 0 where both ends are host memory, None when unknown.
+    evidence
+        ``observed`` (backing devices read), ``inferred``, or empty where nothing moved.
+    """
+
+    device_from: str
+    device_to: str
+    nbytes: int | None
+    evidence: str
+
+
+class Verdict(NamedTuple):
+    """What one conversion did with the data: three claims, each with its evidence."""
+
+    storage: Storage
+    cast: Cast
+    move: Move
 
 
 class Place(NamedTuple):
@@ -90,13 +142,13 @@ class Crossing:
     device_from, device_to
         ``host`` for arrays; ``CPU:0``, ``GPU:0`` for tensors.
     storage, evidence, reason
-        See `Verdict`.
+        See `Storage`.
     count
         How many conversions.
     nbytes
         Bytes of the data that crossed, summed; None when not all have a fixed size.
-    copied_bytes
-        Bytes written to make the copies, summed; None when unknown.
+    copied_bytes, copies
+        Bytes written to make the copies, and buffers filled, summed; None when unknown.
     duration_ns
         Nanoseconds inside the converting calls; None where they cannot be told from
         the op around them.
@@ -104,6 +156,11 @@ class Crossing:
         How often each shape was seen; at most `MAX_SHAPES` of them.
     other_shapes
         Conversions whose shape is not among `shapes`.
+    cast_evidence, values
+        See `Cast`; `values` is merged over all conversions, and None where no cast's
+        values were looked at.
+    moved_bytes
+        Bytes that went from one device's memory to another's, summed; None when unknown.
     """
 
     site: Site
@@ -124,6 +181,54 @@ class Crossing:
     duration_ns: int | None = 0
     shapes: dict[tuple[int, ...], int] = dataclasses.field(default_factory=dict)
     other_shapes: int = 0
+    copies: int | None = 0
+    cast_evidence: str = ""
+    values: ValueChange | None = None
+    moved_bytes: int | None = 0
+
+
+@dataclasses.dataclass(slots=True)
+class Hazard:
+    """Memory that an array that can be written to shared with a tensor.
+
+    Attributes
+    ----------
+    site, route, direction
+        Where, how and by a conversion which way they came to share it.
+    nbytes
+        Bytes of the shared memory.
+    count
+        How often that happened at this site, with this memory.
+    array, tensor
+        Names of both ends; empty where they have none.
+    holder
+        What holds the memory where that is no tensor of the user's, such as a tape.
+    made_at
+        The line of the cell that made the array; None where that is not told.
+    written
+        Whether the memory was seen to hold something else while it was shared.
+    intact_at, written_before
+        The lines between which that happened; None where the trace began or ended.
+    written_at
+        The one line between them whose text writes to the array (inferred), or None.
+    sampled
+        Whether only parts of the memory were compared.
+    """
+
+    site: Site
+    route: str
+    direction: str
+    nbytes: int
+    count: int = 1
+    array: str = ""
+    tensor: str = ""
+    holder: str = ""
+    made_at: Place | None = None
+    written: bool = False
+    intact_at: Place | None = None
+    written_before: Place | None = None
+    written_at: Place | None = None
+    sampled: bool = False
 
 
 MAX_SHAPES = 16
@@ -149,6 +254,10 @@ class Recording:
         Text of the traced cell, with the magic's line first; empty for a file.
     ledger
         The crossings, in the order in which their sites were first reached.
+    hazards
+        Memory that a writable array shares with a tensor: what was written to first.
+    hazards_unwatched
+        How many more such pairs there were than are watched at a time.
     housekeeping, housekeeping_bytes
         How many conversions were too small to tell one by one, and their bytes: asked
         for by nobody, and either of a Python value of at most `HOUSEKEEPING_PYTHON`
@@ -175,6 +284,8 @@ class Recording:
     title: str = ""
     source: str = ""
     ledger: list[Crossing] = dataclasses.field(default_factory=list)
+    hazards: list[Hazard] = dataclasses.field(default_factory=list)
+    hazards_unwatched: int = 0
     housekeeping: int = 0
     housekeeping_bytes: int = 0
     left_out: int = 0

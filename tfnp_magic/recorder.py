@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+import weakref
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import CodeType, FrameType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tfnp_magic import model
+from tfnp_magic.handed import handed_instead, was_handed_over
+from tfnp_magic.hazards import Hazards, Shared
+from tfnp_magic.into import dtype_in
 from tfnp_magic.model import (
     HOUSEKEEPING_ARRAY,
     HOUSEKEEPING_PYTHON,
@@ -18,20 +22,27 @@ from tfnp_magic.model import (
     Crossing,
     Recording,
     Site,
+    Storage,
     Verdict,
 )
 from tfnp_magic.route import PYTHON_READERS, Reader, Route, reader_of, route_of
-from tfnp_magic.site import Label, Sources, Standpoint, stand, was_handed_over
-from tfnp_magic.verdict import is_cast
+from tfnp_magic.site import Label, Sources, Standpoint, stand
+from tfnp_magic.values import SAMPLE, ValueChange, emulate, merge
+from tfnp_magic.verdict import VIEW, after_cast, cast_of, is_cast, move_of
 
 clock = time.perf_counter_ns
+
+Values = Callable[[], "ValueChange | None"]
 
 
 class Look(Protocol):
     """A look at a tensor's memory, judged when it shows whether somebody kept it."""
 
-    def judge(self, reader: Reader) -> Verdict:
-        """Judge it now; `reader` is what looked."""
+    def values_as(self, dtype: str) -> ValueChange | None:
+        """What a cast to this dtype does to the tensor's values."""
+
+    def judge(self, reader: Reader, target: str | None) -> Storage:
+        """Judge it now; `reader` is what looked, `target` the dtype of what it made."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -44,12 +55,20 @@ class Seen:
         The chokepoint's own public name, used where the route has no better one.
     direction, shape, dtype_from, dtype_to, device_from, device_to, nbytes
         As in `Crossing`.
-    verdict
-        What became of the data; a `Look` where that shows only afterwards.
+    storage
+        Where the data came to lie; a `Look` where that shows only afterwards.
     duration_ns
         Nanoseconds inside the converting call; None where an op ran around it.
     identity
         ``id()`` of the user's array or tensor, for as long as the call runs; 0 if unknown.
+    values
+        What a cast did to the values; None without one, or where that was not looked at.
+    both_ends
+        Whether the dtypes at both ends were read, not one of them inferred.
+    shared
+        What to watch where both ends share memory and one can be written to.
+    made
+        The tensor that came of it: a library may cast it at once, in the same call.
     """
 
     lowest: str
@@ -60,9 +79,13 @@ class Seen:
     device_from: str
     device_to: str
     nbytes: int | None
-    verdict: Verdict | Look
+    storage: Storage | Look
     duration_ns: int | None
     identity: int = 0
+    values: ValueChange | None = None
+    both_ends: bool = True
+    shared: Shared | None = None
+    made: weakref.ref[Any] | None = None
 
 
 # A Python number has no dtype to be cast from.
@@ -74,17 +97,39 @@ _Key = tuple[int, int, int, int, int]
 
 @dataclasses.dataclass(slots=True)
 class _Spot:
-    """A site with its route and reader; `codes` keeps its key's code objects from being reused."""
+    """A site with its route and reader, and the namespace of its code.
+
+    `codes` keeps its key's code objects from being reused.
+    """
 
     number: int
     site: Site
     route: Route
     reader: Reader
     codes: tuple[CodeType | None, ...]
+    names: dict[str, Any]
 
+
+class _Made(NamedTuple):
+    """A tensor that was just made of an array, in which call of the user's, and its crossing."""
+
+    tensor: weakref.ref[Any]
+    call: tuple[int, int]
+    spot: _Spot
+    seen: Seen
+    storage: Storage
+    crossing: Crossing
+
+
+_MOST_MADE = 8
+"""Tensors whose casts by the same call are looked for."""
 
 _MOST_UNSETTLED = 64
 """Looks by one instruction that wait; in a loop of one line, the oldest are judged."""
+
+
+_Waiting = tuple[_Spot, Seen, "str | None"]
+"""A look, and the dtype of what the reader made of the memory, if its syntax tells."""
 
 
 class _Unsettled:
@@ -92,7 +137,7 @@ class _Unsettled:
 
     def __init__(self) -> None:
         self.instruction = (0, 0)
-        self.looks: deque[tuple[_Spot, Seen]] = deque()
+        self.looks: deque[_Waiting] = deque()
 
 
 class Recorder:
@@ -108,10 +153,19 @@ class Recorder:
         of the cell's lines above each; see `tfnp_magic.site.Sources`.
     label
         Maps a file name to what the user calls it.
+    values_limit
+        Elements of a cast array that are compared at most; None for all.
     """
 
-    def __init__(self, recording: Recording, cell_files: Mapping[str, int], label: Label) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        cell_files: Mapping[str, int],
+        label: Label,
+        values_limit: int | None = SAMPLE,
+    ) -> None:
         self.recording = recording
+        self.values_limit = values_limit
         self.left_out = 0
         self._cell_files = cell_files
         self._sources = Sources(label, cell_files, recording.source)
@@ -119,6 +173,8 @@ class Recorder:
         self._numbers: dict[tuple[Site, Route], int] = {}
         self._ledger: dict[tuple[Any, ...], Crossing] = {}
         self._unsettled: dict[int, _Unsettled] = {}
+        self._made: dict[int, deque[_Made]] = {}
+        self.hazards = Hazards(recording)
         self._silenced: set[str] = set()
         self._lock = threading.Lock()
 
@@ -130,12 +186,45 @@ class Recorder:
         if _is_housekeeping(seen, spot.route, where):
             self.recording.housekeeping += 1
             self.recording.housekeeping_bytes += seen.nbytes or 0
-        elif isinstance(seen.verdict, Verdict):
-            self._add(spot, seen, seen.verdict)
+        elif isinstance(seen.storage, Storage):
+            _look_for_cast_before(seen, where, self.values_limit)
+            crossing = self._add(spot, seen, seen.storage)
+            if seen.made is not None:
+                made = self._made.setdefault(threading.get_ident(), deque(maxlen=_MOST_MADE))
+                made.append(_Made(seen.made, _call(where), spot, seen, seen.storage, crossing))
         else:
-            unsettled.append((spot, seen))
+            unsettled.append((spot, seen, _target(frame, spot.reader, seen)))
 
-    def _at(self, frame: FrameType | None) -> deque[tuple[_Spot, Seen]]:
+    def see_cast(
+        self, frame: FrameType | None, tensor: Any, dtype_to: str, nbytes: int, values: Values
+    ) -> None:
+        """A library cast a tensor; part of the conversion if the same call made it of an array.
+
+        Parameters
+        ----------
+        frame
+            The caller of the op.
+        tensor
+            What was cast.
+        dtype_to, nbytes
+            The new dtype, and the bytes of the elements in it.
+        values
+            Gives what became of the values, if it is asked.
+        """
+        for made in self._made.get(threading.get_ident(), ()):
+            if made.tensor() is tensor and made.call == _call(stand(frame, self._cell_files)):
+                self._amend(made, dtype_to, nbytes, values)
+                return
+
+    def _amend(self, made: _Made, dtype_to: str, nbytes: int, values: Values) -> None:
+        before = _verdict(made.spot, made.seen, made.storage)
+        _uncount(made.crossing, made.seen, before)
+        storage = after_cast(made.storage, nbytes)
+        seen = dataclasses.replace(made.seen, dtype_to=dtype_to, values=values(), made=None)
+        self._add(made.spot, seen, storage)
+        self._made[threading.get_ident()].remove(made)
+
+    def _at(self, frame: FrameType | None) -> deque[_Waiting]:
         """This thread's looks by the instruction that is running; older ones are judged.
 
         One call may look at several tensors (`np.add(t, u)`), and holds what it made of
@@ -153,7 +242,11 @@ class Recorder:
         """Settle what waits, on every thread, and complete the recording."""
         for unsettled in list(self._unsettled.values()):
             self._settle(unsettled.looks, 0)
+        self._made.clear()
+        # What turned out to be another conversion, a cast one, left nothing here.
+        self.recording.ledger[:] = [c for c in self.recording.ledger if c.count]
         self.recording.left_out = self.left_out
+        self.hazards.finish()
         return self.recording
 
     def silence(self, probe: str, error: Exception) -> None:
@@ -169,11 +262,13 @@ class Recorder:
         """Whether this probe has not failed yet in this trace."""
         return probe not in self._silenced
 
-    def _settle(self, looks: deque[tuple[_Spot, Seen]], down_to: int) -> None:
+    def _settle(self, looks: deque[_Waiting], down_to: int) -> None:
         while len(looks) > down_to:
-            spot, seen = looks.popleft()
-            look = seen.verdict
-            self._add(spot, seen, look if isinstance(look, Verdict) else look.judge(spot.reader))
+            spot, seen, target = looks.popleft()
+            look = seen.storage
+            if not isinstance(look, Storage):
+                look = look.judge(spot.reader, target)
+            self._add(spot, seen, look)
 
     def _spot(self, where: Standpoint, frame: FrameType | None, lowest: str) -> _Spot:
         key = _key(where, lowest)
@@ -183,7 +278,9 @@ class Recorder:
             site, route = self._site(where), _route(where, frame, lowest)
             number = self._numbers.setdefault((site, route), len(self._numbers))
             reader = reader_of(frame, where, route)
-            spot = self._spots[key] = _Spot(number, site, route, reader, codes)
+            home = where.cell or where.inner or frame
+            names = home.f_globals if home is not None else {}
+            spot = self._spots[key] = _Spot(number, site, route, reader, codes, names)
         return spot
 
     def _site(self, where: Standpoint) -> Site:
@@ -191,12 +288,13 @@ class Recorder:
         deeper = where.inner if where.inner is not where.cell else None
         return Site(line, self._sources.place_of(deeper) if deeper else None)
 
-    def _add(self, spot: _Spot, seen: Seen, verdict: Verdict) -> None:
+    def _add(self, spot: _Spot, seen: Seen, storage: Storage) -> Crossing:
         if seen.direction == model.TENSORFLOW_TO_NUMPY and spot.route.name in PYTHON_READERS:
             seen.direction = model.TENSORFLOW_TO_PYTHON
+        verdict = _verdict(spot, seen, storage)
         key = (
             spot.number, seen.direction, seen.dtype_from, seen.dtype_to,
-            seen.device_from, seen.device_to, verdict[:3],
+            verdict.move[:2], verdict.cast[:2], storage[:3],
         )  # fmt: skip
         with self._lock:
             crossing = self._ledger.get(key)
@@ -204,6 +302,11 @@ class Recorder:
                 crossing = self._ledger[key] = _crossing(spot, seen, verdict)
                 self.recording.ledger.append(crossing)
             _count(crossing, seen, verdict)
+        self.hazards.pass_by(spot.site.inner or spot.site.line)
+        if seen.shared is not None and storage.kind == VIEW and not seen.shared.is_over():
+            route, direction = spot.route.name, seen.direction
+            self.hazards.add(seen.shared, spot.site, route, direction, spot.names)
+        return crossing
 
 
 def _key(where: Standpoint, lowest: str) -> _Key:
@@ -221,27 +324,93 @@ def _route(where: Standpoint, frame: FrameType | None, lowest: str) -> Route:
     return route_of(where, frame, lowest) if frame else Route(lowest, False)
 
 
+def _call(where: Standpoint) -> tuple[int, int]:
+    """Which call of the user's is running: the innermost frame of theirs, and its instruction."""
+    return (id(where.inner), where.inner.f_lasti) if where.inner else (0, 0)
+
+
+def _look_for_cast_before(seen: Seen, where: Standpoint, limit: int | None) -> None:
+    """Find out whether a library cast the user's array with NumPy before it converted it.
+
+    Keras casts float64 in that way: what crosses is another array than the user handed
+    over, of the same shape and of another dtype.
+    """
+    if seen.direction != model.NUMPY_TO_TENSORFLOW or where.callee is None or not seen.shape:
+        return
+    handed = handed_instead(seen.identity, seen.shape, seen.dtype_from, where.callee)
+    if handed is not None and is_cast(str(handed.dtype), seen.dtype_to):
+        seen.dtype_from, seen.both_ends = str(handed.dtype), False
+        seen.values = None if limit == 0 else emulate(handed, seen.dtype_to, limit)
+
+
+def _target(frame: FrameType | None, reader: Reader, seen: Seen) -> str | None:
+    """Dtype that a reader makes of a tensor, where its syntax tells; `seen` learns of it.
+
+    Now, while the tensor is alive: what the cast does to the values is computed on it.
+    """
+    if frame is None or reader.into is None or isinstance(seen.storage, Storage):
+        return None
+    target = dtype_in(frame, reader.into)
+    if target is not None and is_cast(seen.dtype_from, target):
+        seen.dtype_to, seen.both_ends = target, False
+        seen.values = seen.storage.values_as(target)
+    return target
+
+
+def _verdict(spot: _Spot, seen: Seen, storage: Storage) -> Verdict:
+    cast = model.Cast("none", "", None)
+    if seen.direction in _BETWEEN_LIBRARIES:
+        asked = spot.route.explicit and spot.reader.asks
+        cast = cast_of(
+            seen.dtype_from, seen.dtype_to, asked=asked, observed=seen.both_ends, values=seen.values
+        )
+    return Verdict(storage, cast, move_of(seen.device_from, seen.device_to, seen.nbytes))
+
+
 def _crossing(spot: _Spot, seen: Seen, verdict: Verdict) -> Crossing:
-    cast = "none"
-    if is_cast(seen.dtype_from, seen.dtype_to) and seen.direction in _BETWEEN_LIBRARIES:
-        cast = "explicit" if spot.route.explicit else "silent"
+    storage, cast, move = verdict
     return Crossing(
         spot.site, spot.route.name, seen.direction, spot.route.explicit,
-        seen.dtype_from, seen.dtype_to, cast, seen.device_from, seen.device_to,
-        verdict.storage, verdict.evidence, verdict.reason,
+        seen.dtype_from, seen.dtype_to, cast.kind, move.device_from, move.device_to,
+        storage.kind, storage.evidence, storage.reason, cast_evidence=cast.evidence,
     )  # fmt: skip
 
 
 def _count(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
     crossing.count += 1
     crossing.nbytes = _sum(crossing.nbytes, seen.nbytes)
-    crossing.copied_bytes = _sum(crossing.copied_bytes, verdict.copied_bytes)
+    crossing.copied_bytes = _sum(crossing.copied_bytes, verdict.storage.copied_bytes)
+    crossing.copies = _sum(crossing.copies, verdict.storage.copies)
+    crossing.moved_bytes = _sum(crossing.moved_bytes, verdict.move.nbytes)
     crossing.duration_ns = _sum(crossing.duration_ns, seen.duration_ns)
+    values = verdict.cast.values
+    if values is not None:
+        crossing.values = values if crossing.values is None else merge(crossing.values, values)
     shapes = crossing.shapes
     if seen.shape in shapes or len(shapes) < MAX_SHAPES:
         shapes[seen.shape] = shapes.get(seen.shape, 0) + 1
     else:
         crossing.other_shapes += 1
+
+
+def _uncount(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
+    """Take one conversion out again: more was seen of it."""
+    crossing.count -= 1
+    crossing.nbytes = _less(crossing.nbytes, seen.nbytes)
+    crossing.copied_bytes = _less(crossing.copied_bytes, verdict.storage.copied_bytes)
+    crossing.copies = _less(crossing.copies, verdict.storage.copies)
+    crossing.moved_bytes = _less(crossing.moved_bytes, verdict.move.nbytes)
+    crossing.duration_ns = _less(crossing.duration_ns, seen.duration_ns)
+    if crossing.shapes.get(seen.shape):
+        crossing.shapes[seen.shape] -= 1
+        if not crossing.shapes[seen.shape]:
+            del crossing.shapes[seen.shape]
+    else:
+        crossing.other_shapes -= 1
+
+
+def _less(total: int | None, part: int | None) -> int | None:
+    return None if total is None or part is None else total - part
 
 
 def _sum(total: int | None, part: int | None) -> int | None:

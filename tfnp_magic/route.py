@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import executing
 
 from tfnp_magic.interrupts import raised_by_signal
+from tfnp_magic.into import Into, into_of
 from tfnp_magic.site import Standpoint, forget_snapshot, is_library, is_own
 
 
@@ -128,21 +129,48 @@ class Reader(NamedTuple):
         Whether it was called with one argument: ``np.asarray(t)``, not with a dtype.
     within
         Whether it is one step of a conversion that the user asked a library for.
+    copied
+        Whether what it makes is copied in the same expression: ``asarray(t).copy()``.
+    into
+        What names the dtype of the array that it makes or writes to; None where nothing does.
+    asks
+        Whether the user's own call says more than what to convert, such as a dtype; True
+        where its syntax is not at hand.
     """
 
     name: str
     plain: bool
     within: bool
+    copied: bool = False
+    into: Into | None = None
+    asks: bool = True
 
 
 def reader_of(frame: FrameType | None, where: Standpoint, route: Route) -> Reader:
     """Name what reads the memory, in the innermost frame."""
     within = route.explicit and frame is not where.inner
+    asks = _says_more(where.inner)
     if frame is None:
-        return Reader("", False, within)
+        return Reader("", False, within, asks=asks)
     node = _node(frame)
     plain = isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords
-    return Reader(_by_expression(frame) or "", plain, within)
+    name = _by_expression(frame) or ""
+    return Reader(name, plain, within, _is_copied(node), into_of(node, name), asks)
+
+
+def _says_more(frame: FrameType | None) -> bool:
+    node = _node(frame) if frame else None
+    return not isinstance(node, ast.Call) or len(node.args) + len(node.keywords) > 1
+
+
+def _is_copied(node: ast.AST | None) -> bool:
+    """Whether the node's value is the object of a call of its ``copy``."""
+    attribute = getattr(node, "parent", None)  # `executing` gives each node its parent
+    return (
+        isinstance(attribute, ast.Attribute)
+        and attribute.attr == "copy"
+        and isinstance(getattr(attribute, "parent", None), ast.Call)
+    )
 
 
 def _by_expression(frame: FrameType) -> str | None:

@@ -69,10 +69,16 @@ class _PerThread(threading.local):
         Above 0 while a conversion runs whose inner conversions are part of it.
     handed
         The value given to ``convert_to_eager_tensor``, which hands on a copy.
+    handed_at
+        The moment of that, in NumPy's allocations; see `tfnp_magic.probes.allocations`.
+    values_limit
+        How many elements of a cast array to compare, for those who hear; None for all.
     """
 
     absorbing = 0
     handed: object = None
+    handed_at: int = 0
+    values_limit: int | None = 0
 
 
 inner = _PerThread()

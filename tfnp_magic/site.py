@@ -80,19 +80,6 @@ def stand(frame: FrameType | None, cell_files: Collection[str]) -> Standpoint:
     return Standpoint(inner, callee, None)
 
 
-def was_handed_over(identity: int, callee: FrameType) -> bool:
-    """Whether an object is among the arguments of the library's function that the user called.
-
-    Looks into lists, tuples and dicts one level deep. The frame is the library's: its
-    snapshot of locals is emptied at once, so that it keeps nothing of the user's alive.
-    """
-    names = callee.f_locals
-    try:
-        return any(_holds(value, identity) for value in names.values())
-    finally:
-        forget_snapshot(callee, names)
-
-
 def forget_snapshot(frame: FrameType, names: Any) -> None:
     """Empty the snapshot of a function's locals that ``frame.f_locals`` made.
 
@@ -101,15 +88,6 @@ def forget_snapshot(frame: FrameType, names: Any) -> None:
     """
     if frame.f_code.co_flags & inspect.CO_OPTIMIZED and isinstance(names, dict):
         names.clear()
-
-
-def _holds(value: object, identity: int, depth: int = 2) -> bool:
-    if id(value) == identity:
-        return True
-    if depth and type(value) in (tuple, list, dict):
-        parts = value.values() if isinstance(value, dict) else value
-        return any(_holds(part, identity, depth - 1) for part in parts)  # type: ignore[attr-defined]
-    return False
 
 
 Label = Callable[[str], "str | None"]

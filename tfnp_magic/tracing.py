@@ -16,6 +16,7 @@ from tfnp_magic.probes import probes
 from tfnp_magic.recorder import Recorder, clock
 from tfnp_magic.scope import Scope
 from tfnp_magic.site import Label
+from tfnp_magic.values import SAMPLE
 
 INSTALL_HINT = (
     "TensorFlow is not installed here, so there was nothing to trace: "
@@ -31,6 +32,10 @@ ALWAYS_UNSEEN = (
 GRAPHS_UNSEEN = "inside graphs (tf.function, tf.data, fit): casts, moves and Python functions"
 
 
+CHECKS = {"sample": SAMPLE, "all": None, "none": 0}
+"""How many elements of a cast array are compared: a sample, all, or none."""
+
+
 class Trace:
     """One traced run, from `start` to `stop`.
 
@@ -44,6 +49,8 @@ class Trace:
         Its text, if it is a cell.
     label
         Maps a file name to what the user calls it (``In[3]``), or to None.
+    check_values
+        One of `CHECKS`.
     """
 
     def __init__(
@@ -52,9 +59,11 @@ class Trace:
         title: str,
         source: str = "",
         label: Label | None = None,
+        check_values: str = "sample",
     ) -> None:
         self.recording = Recording(title=title, source=source)
-        self._recorder = Recorder(self.recording, cell_files, label or _unlabelled)
+        limit = CHECKS[check_values]
+        self._recorder = Recorder(self.recording, cell_files, label or _unlabelled, limit)
         self._scope = Scope(self._recorder)
         self._watch = ImportWatch(self._hook)
         self._started = 0
@@ -125,11 +134,23 @@ class Trace:
 class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as rec:`
     """Trace the conversions of a ``with`` block, outside IPython or in it.
 
+    Parameters
+    ----------
+    check_values
+        How many elements of an array that was cast are compared with what they became:
+        ``"sample"`` (all of 65,536, else a sample of as many, the same each time),
+        ``"all"``, or ``"none"``.
+
     Yields
     ------
     Recording
         Complete once the block is left, also when it raises; print it, or ask it for
         ``summary()``. Lines are those of the file that holds the ``with`` statement.
+
+    Raises
+    ------
+    ValueError
+        For an unknown `check_values`.
 
     Examples
     --------
@@ -140,12 +161,16 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
     0
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, check_values: str = "sample") -> None:
+        if check_values not in CHECKS:
+            known = ", ".join(map(repr, CHECKS))
+            raise ValueError(f"check_values is one of {known}, and not {check_values!r}")
+        self._check_values = check_values
         self._trace: Trace | None = None
 
     def __enter__(self) -> Recording:
         filename = sys._getframe(1).f_code.co_filename
-        self._trace = Trace({filename: 0}, filename)
+        self._trace = Trace({filename: 0}, filename, check_values=self._check_values)
         try:
             self._trace.start()
             return self._trace.recording

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tfnp_magic.facts import ALIGNMENT, Span
-from tfnp_magic.model import Verdict
+from tfnp_magic.model import Cast, Move, Storage
+
+if TYPE_CHECKING:
+    from tfnp_magic.values import ValueChange
 
 OBSERVED, INFERRED = "observed", "inferred"
 MIXED = "mixed"
 """Dtype of a DataFrame whose columns differ: what is cast then is not known."""
 
 COPY, VIEW, UNKNOWN = "copy", "view", "unknown"
+
+
+def copied(
+    reason: str, nbytes: int | None, evidence: str = INFERRED, copies: int | None = 1
+) -> Storage:
+    """The data was written to new memory: `nbytes` in all, in that many copies."""
+    return Storage(COPY, evidence, reason, nbytes, copies)
+
+
+def shared(reason: str, evidence: str = INFERRED) -> Storage:
+    """Both ends lie in the same memory, or one was read in place by the other's library."""
+    return Storage(VIEW, evidence, reason, 0, 0)
+
+
+def unknown(reason: str) -> Storage:
+    """Neither was seen, and no rule tells."""
+    return Storage(UNKNOWN, "", reason, None, None)
 
 
 class ArrayFacts(NamedTuple):
@@ -40,7 +60,8 @@ class ArrayFacts(NamedTuple):
     writable: bool
 
 
-_NOTHING = Verdict(COPY, INFERRED, "no elements: there is nothing to copy or to share", 0)
+_NOTHING = copied("no elements: there is nothing to copy or to share", 0, copies=0)
+_SCALAR = "a scalar has no memory to share"
 
 
 def is_cast(dtype_from: str, dtype_to: str) -> bool:
@@ -55,72 +76,242 @@ def _native(dtype: str) -> str:
     return np.dtype(dtype).newbyteorder("=").name if dtype[:1] in "<>" else dtype.lower()
 
 
+def cast_of(
+    dtype_from: str,
+    dtype_to: str,
+    *,
+    asked: bool,
+    observed: bool = True,
+    values: ValueChange | None = None,
+) -> Cast:
+    """Whether a conversion between the libraries changed the dtype, and who wanted it.
+
+    Parameters
+    ----------
+    dtype_from, dtype_to
+        Names of the dtypes at both ends.
+    asked
+        Whether the user's line is a call whose purpose is to convert, and names a dtype.
+    observed
+        Whether both ends were looked at; otherwise one of them follows from a rule.
+    values
+        What became of the values, if that was looked at.
+    """
+    if not is_cast(dtype_from, dtype_to):
+        return Cast("none", "", None)
+    return Cast("explicit" if asked else "silent", OBSERVED if observed else INFERRED, values)
+
+
+def move_of(device_from: str, device_to: str, nbytes: int | None) -> Move:
+    """Whether the data went from one device's memory to another's.
+
+    Parameters
+    ----------
+    device_from, device_to
+        Where each end lies (backing devices, ``host`` or ``graph``), not where it claims to be.
+    nbytes
+        Bytes that a move between them takes.
+    """
+    if is_host(device_from) and is_host(device_to):
+        return Move(device_from, device_to, 0, "")
+    return Move(device_from, device_to, nbytes, OBSERVED)
+
+
+def is_host(device: str) -> bool:
+    """Whether the device's memory is this process's own: logical CPU devices share it."""
+    return device in ("host", "graph") or device.upper().startswith("CPU")
+
+
 def of_constructor(
     source: ArrayFacts,
-    handed: Span | None,
-    copied_before: bool,
     result: Span | None,
+    buffers: tuple[Span, ...] | None,
     dtype_to: str,
     result_nbytes: int | None,
-) -> Verdict:
+    *,
+    copied_before: bool,
+    handed: Span | None = None,
+) -> Storage:
     """An array became a tensor by way of ``EagerTensor.__init__``.
 
     Parameters
     ----------
     source
         The user's array.
-    handed
-        Bytes of the array that TensorFlow was handed; another one than the user's
-        after ``convert_to_eager_tensor``, which copies first.
-    copied_before
-        Whether that copy was made.
     result
         Bytes of the tensor; None when they cannot be looked at.
+    buffers
+        Memory that NumPy took for arrays meanwhile, in order; None where that was not seen.
     dtype_to, result_nbytes
         The tensor's dtype by NumPy's name, and the bytes of its elements.
+    copied_before
+        Whether TensorFlow was handed a copy of the array, as by ``convert_to_eager_tensor``.
+    handed
+        Bytes of what it was handed.
     """
-    if not source.nbytes:
+    if source.span is not None and not source.nbytes:
         return _NOTHING
     if result_nbytes is None:
-        return Verdict(COPY, INFERRED, "strings are copied one by one into TensorFlow's own", None)
-    before = source.nbytes if copied_before else 0
+        return copied("strings are copied one by one into TensorFlow's own", None, copies=None)
+    if result and source.span and source.contiguous and result.start == source.span.start:
+        return shared(_shared(source), OBSERVED)
     cast = is_cast(source.dtype, dtype_to)
-    if result is None or handed is None:
-        return _of_unseen(source, before, result_nbytes, cast)
-    if result.start == handed.start:
-        if not copied_before:
-            return Verdict(VIEW, OBSERVED, _shared(source), 0)
-        return Verdict(
-            COPY, OBSERVED, "one copy: NumPy's, which is aligned, so the tensor uses it", before
+    if buffers is None:
+        return _of_constructor_unwatched(source, result, handed, copied_before, cast, result_nbytes)
+    taken = _filled(buffers, source.nbytes, result_nbytes)
+    if result is None:
+        return _of_unseen(source, taken, result_nbytes, cast)
+    return _of_buffers(source, taken, result, result_nbytes, cast)
+
+
+def _filled(buffers: tuple[Span, ...], *sizes: int) -> tuple[Span, ...]:
+    """Buffers of exactly the size of the data, as it was or cast; others hold something else."""
+    return tuple(buffer for buffer in buffers if buffer.stop - buffer.start in sizes)
+
+
+def _of_buffers(
+    source: ArrayFacts, taken: tuple[Span, ...], result: Span, nbytes: int, cast: bool
+) -> Storage:
+    """Every buffer was seen: NumPy's, and the tensor's own if it lies in none of them."""
+    in_numpys = any(buffer.start == result.start for buffer in taken)
+    total = sum(buffer.stop - buffer.start for buffer in taken) + (0 if in_numpys else nbytes)
+    copies = len(taken) + (not in_numpys)
+    return copied(_why(source, len(taken), in_numpys, cast), total, OBSERVED, copies)
+
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five")
+
+
+def _why(source: ArrayFacts, taken: int, in_numpys: bool, cast: bool) -> str:
+    """Say how many buffers were filled, and why not fewer."""
+    copies = taken + (not in_numpys)
+    number = _NUMBERS[copies] if copies < len(_NUMBERS) else str(copies)
+    count = f"{number} {'copy' if copies == 1 else 'copies'}"
+    last = "the cast's" if cast else "NumPy's"
+    if in_numpys:
+        if taken == 1:
+            return f"{count}: {last}, which is aligned, so the tensor uses it"
+        return f"{count} by NumPy; the tensor uses {last}, which is aligned"
+    if taken:
+        also = " and cast" if cast else ""
+        if taken == 1:
+            return f"{count}: {last} was not {ALIGNMENT}-byte aligned, so TensorFlow made another"
+        return (
+            f"{count}: NumPy copied{also}, and since that was not {ALIGNMENT}-byte aligned, "
+            "TensorFlow made another"
         )
-    return Verdict(COPY, OBSERVED, _why_copied(source, copied_before, cast), before + result_nbytes)
+    if cast:
+        return "cast into a new buffer"
+    return _why_not_shared(source)
 
 
-def _of_unseen(source: ArrayFacts, before: int, result_nbytes: int, cast: bool) -> Verdict:
+def _why_not_shared(source: ArrayFacts) -> str:
+    if not source.contiguous:
+        return "not contiguous in C order, so it was copied"
+    return f"not {ALIGNMENT}-byte aligned, so TensorFlow copied it"
+
+
+def _of_constructor_unwatched(
+    source: ArrayFacts,
+    result: Span | None,
+    handed: Span | None,
+    copied_before: bool,
+    cast: bool,
+    result_nbytes: int,
+) -> Storage:
+    """The same where NumPy's allocations were not seen: a cast's own buffer may be missed."""
+    taken = (handed,) if copied_before and handed else ()
+    if result is None:
+        return _of_unseen(source, taken, result_nbytes, cast)
+    if not cast:
+        return _of_buffers(source, taken, result, result_nbytes, cast)
+    least = sum(buffer.stop - buffer.start for buffer in taken) + result_nbytes
+    return copied(
+        "cast into a new buffer; whether by one more copy was not seen", least, copies=None
+    )
+
+
+def _of_unseen(
+    source: ArrayFacts, taken: tuple[Span, ...], result_nbytes: int, cast: bool
+) -> Storage:
     """The same without a look at the tensor's memory: another device's, or a scalar's."""
-    certain = before + (result_nbytes if cast else 0)
-    if certain:
-        reason = "NumPy copied it" if before else "cast into a new buffer"
-        return Verdict(COPY, INFERRED, f"{reason}; what followed could not be seen", certain)
+    known = sum(buffer.stop - buffer.start for buffer in taken)
+    if taken:
+        return copied("NumPy copied it; what followed could not be seen", known, copies=None)
+    if cast:
+        reason = "cast into a new buffer; what followed could not be seen"
+        return copied(reason, result_nbytes, copies=None)
     if may_be_shared(source, source.dtype):
-        return Verdict(UNKNOWN, "", "the tensor's memory could not be looked at", None)
-    return Verdict(COPY, INFERRED, _why_copied(source, False, False), result_nbytes)
+        return unknown("the tensor's memory could not be looked at")
+    return copied(_why_not_shared(source), result_nbytes)
+
+
+def after_cast(before: Storage, nbytes: int) -> Storage:
+    """A tensor made of an array was cast by an op of TensorFlow's, in the same call.
+
+    Parameters
+    ----------
+    before
+        The verdict on the tensor that was made first.
+    nbytes
+        Bytes that the cast wrote.
+    """
+    if before.copied_bytes is None:
+        return before
+    copies = None if before.copies is None else before.copies + 1
+    reason = f"{before.reason}; then cast by TensorFlow into another"
+    return copied(reason, before.copied_bytes + nbytes, before.evidence or INFERRED, copies)
+
+
+def of_scalar(nbytes: int) -> Storage:
+    """A NumPy scalar became a tensor."""
+    return copied(_SCALAR, nbytes)
+
+
+def of_other_device(nbytes: int, taken: tuple[Span, ...] | None, source_nbytes: int) -> Storage:
+    """The tensor lies in another device's memory: copied there, and by NumPy on the way."""
+    if not nbytes:
+        return _NOTHING
+    before = _filled(taken or (), source_nbytes, nbytes)
+    total = nbytes + sum(buffer.stop - buffer.start for buffer in before)
+    return copied("copied to another device's memory", total, copies=1 + len(before))
+
+
+def of_gathered(
+    nbytes: int | None, result: Span | None, buffers: tuple[Span, ...] | None
+) -> Storage:
+    """Several arrays, or an object that makes its array on demand, became one tensor.
+
+    Parameters
+    ----------
+    nbytes
+        Bytes of the tensor's elements; None for strings.
+    result
+        Where they lie; None when that cannot be looked at.
+    buffers
+        Memory that NumPy took meanwhile; of the tensor's size it held all of the data.
+    """
+    reason = "its arrays were put together into a new buffer"
+    if nbytes is None or not nbytes:
+        return copied(reason, nbytes, copies=None if nbytes is None else 0)
+    if buffers is None or result is None:
+        return copied(reason, nbytes, copies=None)
+    taken = _filled(buffers, nbytes)
+    if not taken:
+        return copied(reason, nbytes, OBSERVED)
+    if any(buffer.start == result.start for buffer in taken):
+        total = nbytes * len(taken)
+        return copied(
+            "NumPy made an array of it, which the tensor uses", total, OBSERVED, len(taken)
+        )
+    reason = f"NumPy made an array of it, not {ALIGNMENT}-byte aligned, so TensorFlow copied that"
+    return copied(reason, nbytes * (1 + len(taken)), OBSERVED, 1 + len(taken))
 
 
 def _shared(source: ArrayFacts) -> str:
     if source.writable:
         return "shares memory: writing to the array changes the tensor"
     return f"{ALIGNMENT}-byte aligned, so the tensor shares the array's memory"
-
-
-def _why_copied(source: ArrayFacts, copied_before: bool, cast: bool) -> str:
-    if cast:
-        return "copied by NumPy, then cast into a new buffer" if copied_before else "cast"
-    if copied_before:
-        return f"two copies: NumPy's was not {ALIGNMENT}-byte aligned, so TensorFlow made another"
-    if not source.contiguous:
-        return "not contiguous in C order, so it was copied"
-    return f"not {ALIGNMENT}-byte aligned, so TensorFlow copied it"
 
 
 def may_be_shared(source: ArrayFacts, dtype_to: str) -> bool:
@@ -131,14 +322,19 @@ def may_be_shared(source: ArrayFacts, dtype_to: str) -> bool:
 
 
 def of_op_argument(
-    source: ArrayFacts, dtype_to: str, to_nbytes: int, results: tuple[Span, ...]
-) -> Verdict:
+    source: ArrayFacts,
+    dtype_to: str,
+    to_nbytes: int,
+    results: tuple[Span, ...],
+    buffer: Span | None = None,
+) -> Storage:
     """An array was handed to an op, which converted it in C++ (the fast path).
 
     The tensor in between is never seen: only a result that lies in the array's own
     memory can be observed. The rest follows from TensorFlow's rule
-    (``ConvertToEagerTensor`` and ``NdarrayToTensor``, checked on 2.21): an array of
-    the dtype wanted, contiguous and aligned to 64 bytes, is read in place.
+    (``ConvertToEagerTensor`` and ``NdarrayToTensor``, checked on 2.21): what is not of
+    the dtype wanted or not contiguous, NumPy converts first; what is aligned to 64 bytes
+    then is read in place, and what is not is copied.
 
     Parameters
     ----------
@@ -148,49 +344,83 @@ def of_op_argument(
         The dtype that the op wanted, and the elements' bytes in it.
     results
         Bytes of those results that could be looked at.
+    buffer
+        What NumPy took for the converted array; None where none was seen.
     """
     if source.span and not source.nbytes:
         return _NOTHING
     # Only an array without gaps is read in place; another one's gaps may hold a result.
     span = source.span if source.contiguous else None
     if span and any(span.overlaps(result) for result in results):
-        return Verdict(VIEW, OBSERVED, "the result shares memory: " + _writing(source), 0)
+        return shared("the result shares memory: " + _writing(source), OBSERVED)
+    if buffer is not None:
+        return _of_converted(source, dtype_to, to_nbytes, buffer)
     if is_cast(source.dtype, dtype_to):
-        return Verdict(COPY, INFERRED, "cast into a new buffer to match the op's tensor", to_nbytes)
+        reason = "cast into a new buffer to match the op's tensor"
+        return copied(reason, to_nbytes, copies=None)
     if not source.contiguous:
-        return Verdict(COPY, INFERRED, "not contiguous in C order, so it was copied", to_nbytes)
+        return copied("not contiguous in C order, so it was copied", to_nbytes, copies=None)
     if source.span is None:
-        return Verdict(COPY, INFERRED, "a scalar has no memory to share", to_nbytes)
+        return copied(_SCALAR, to_nbytes)
     if source.span.start % ALIGNMENT:
-        reason = f"not {ALIGNMENT}-byte aligned, so TensorFlow copied it"
-        return Verdict(COPY, INFERRED, reason, to_nbytes)
-    return Verdict(VIEW, INFERRED, f"{ALIGNMENT}-byte aligned, so the op read it in place", 0)
+        return copied(f"not {ALIGNMENT}-byte aligned, so TensorFlow copied it", to_nbytes)
+    return shared(f"{ALIGNMENT}-byte aligned, so the op read it in place")
+
+
+def _of_converted(source: ArrayFacts, dtype_to: str, to_nbytes: int, buffer: Span) -> Storage:
+    """NumPy converted the argument first, into a buffer whose address was seen."""
+    why = (
+        "cast to match the op's tensor"
+        if is_cast(source.dtype, dtype_to)
+        else "put in C order by NumPy"
+    )
+    if buffer.start % ALIGNMENT:
+        reason = f"{why}; that was not {ALIGNMENT}-byte aligned, so TensorFlow made another copy"
+        return copied(reason, 2 * to_nbytes, copies=2)
+    return copied(f"{why}, into a new buffer", to_nbytes)
 
 
 def _writing(source: ArrayFacts) -> str:
     return "writing to the array changes the tensor" if source.writable else "both are read-only"
 
 
-def of_numpy_method(owns_data: bool, nbytes: int, is_array: bool) -> Verdict:
+def of_numpy_method(owns_data: bool, nbytes: int, is_array: bool) -> Storage:
     """``Tensor.numpy()`` returned an array that owns its memory, or a NumPy scalar."""
     if not is_array:
-        return Verdict(COPY, OBSERVED, "a NumPy scalar holds its own value", nbytes)
+        return copied("a NumPy scalar holds its own value", nbytes, OBSERVED)
     if owns_data:
-        return Verdict(COPY, OBSERVED, ".numpy() copies; np.asarray() would give a view", nbytes)
-    return Verdict(VIEW, OBSERVED, "the array does not own its memory", 0)
+        reason = ".numpy() copies; np.asarray() would give a view"
+        return copied(reason, nbytes, OBSERVED, copies=1 if nbytes else 0)
+    return shared("the array does not own its memory", OBSERVED)
 
 
-def of_string_read() -> Verdict:
+def of_string_read() -> Storage:
     """String elements became Python bytes objects."""
-    return Verdict(COPY, INFERRED, "each string became a Python object of its own", None)
+    return copied("each string became a Python object of its own", None, copies=None)
 
 
-def of_copying_read(nbytes: int) -> Verdict:
-    """A reader that is documented to copy (``np.array(t)``, ``bytes(t)``) read a tensor."""
-    return Verdict(COPY, INFERRED, "read in place, then copied by the reader", nbytes)
+def of_copying_read(nbytes: int, buffers: tuple[Span, ...] | None, cast: bool) -> Storage:
+    """A reader that copies (``np.array(t)``, ``bytes(t)``, a dtype of its own) read a tensor.
+
+    Parameters
+    ----------
+    nbytes
+        Bytes of the copy.
+    buffers
+        Memory that NumPy took after the read; None where that was not seen.
+    cast
+        Whether the copy has another dtype.
+    """
+    reason = "cast into a new array" if cast else "read in place, then copied by the reader"
+    seen = any(buffer.stop - buffer.start == nbytes for buffer in (buffers or ())[:_SOON])
+    return copied(reason, nbytes, OBSERVED if seen else INFERRED, copies=1 if nbytes else 0)
 
 
-def of_kept_view(tensor_alive: bool, writable: bool) -> Verdict:
+_SOON = 4
+"""Allocations after a read among which a converting reader's own is: the first ones."""
+
+
+def of_kept_view(tensor_alive: bool, writable: bool) -> Storage:
     """An array over a tensor's memory was still alive after the line that made it.
 
     Parameters
@@ -201,22 +431,32 @@ def of_kept_view(tensor_alive: bool, writable: bool) -> Verdict:
         Whether NumPy would let the user write to the array.
     """
     if not tensor_alive:
-        return Verdict(VIEW, OBSERVED, "took over the memory of a tensor that is gone", 0)
+        return shared("took over the memory of a tensor that is gone", OBSERVED)
     if writable:
-        return Verdict(VIEW, OBSERVED, "shares memory: writing to the array changes the tensor", 0)
-    return Verdict(VIEW, OBSERVED, "shares the tensor's memory, read-only", 0)
+        return shared("shares memory: writing to the array changes the tensor", OBSERVED)
+    return shared("shares the tensor's memory, read-only", OBSERVED)
 
 
-def of_dropped_view(may_have_copied: bool) -> Verdict:
+def of_dropped_view(
+    may_have_copied: bool, nbytes: int, buffers: tuple[Span, ...] | None
+) -> Storage:
     """Something looked at a tensor's memory through an array that is gone.
 
     Parameters
     ----------
     may_have_copied
-        Whether the reader converts as it is told to (a dtype, an order, ``copy=``): then
-        a copy was made or the view was dropped, and nothing shows which.
+        Whether the reader converts as it is told to (an order, ``copy=``), or asks
+        another to: then a copy was made or the view was dropped.
+    nbytes
+        Bytes of the tensor's elements.
+    buffers
+        Memory that NumPy took after the read: a converting reader's copy is among the
+        first. None where that was not seen.
     """
-    if may_have_copied:
-        reason = "read in place; the array made of it was copied or dropped"
-        return Verdict(UNKNOWN, "", reason, None)
-    return Verdict(VIEW, INFERRED, "read in place; nothing kept the memory", 0)
+    if not may_have_copied:
+        return shared("read in place; nothing kept the memory")
+    if buffers is None:
+        return unknown("read in place; the array made of it was copied or dropped")
+    if any(buffer.stop - buffer.start == nbytes for buffer in buffers[:_SOON]):
+        return copied("read in place, then copied by the reader", nbytes)
+    return shared("read in place; nothing kept the memory")

@@ -19,9 +19,12 @@ import fnmatch
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tfnp_magic.advice import of_written
+from tfnp_magic.hazards import last_found
 from tfnp_magic.views import whos_view
 from tfnp_magic.whos_look import Holding, Look, known_types, look
 from tfnp_magic.whos_sharing import held_bytes, partition_of
+from tfnp_magic.writes import names_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,11 +111,14 @@ class Inventory:
         Bytes that all names hold together, shared bytes counted once: of a group of strided
         views no more than the bytes between the lowest and the highest. What has no known
         size counts 0; a Variable that shares memory with a tensor counts twice.
+    written
+        What the last trace saw written to while it was shared, and still is: a sentence each.
     """
 
     rows: tuple[Holding, ...]
     groups: tuple[Group, ...]
     held_bytes: int
+    written: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Give the rows as a DataFrame; see `views.whos_view.frame` for its columns."""
@@ -155,7 +161,19 @@ def take_inventory(
             raise InventoryError(f"{name!r} is no tensor or array, but of type {what}.")
         if seen is not None and seen.facts.kind in wanted:
             looks[name] = seen
-    return _inventory(looks)
+    return dataclasses.replace(_inventory(looks), written=_written(namespace, looks))
+
+
+def _written(namespace: Mapping[str, Any], listed: Mapping[str, Look]) -> tuple[str, ...]:
+    """What the last trace saw written to, of the memory of the names that are listed."""
+    sentences = []
+    for found in last_found():
+        array, tensor = found.shared.ends()
+        names = names_of({name: namespace[name] for name in listed}, array, tensor)
+        if found.hazard.written and any(names):
+            here = dataclasses.replace(found.hazard, array=names[0], tensor=names[1])
+            sentences.append(of_written(here, found.title))
+    return tuple(sentences)
 
 
 def is_kind(word: str) -> bool:

@@ -17,6 +17,7 @@ from tensorflow.python.framework import constant_op, ops, tensor_util
 
 from tfnp_magic import scope
 from tfnp_magic.probes import probes
+from tfnp_magic.probes.allocations import tables
 
 OWNERS = [*ops.EagerTensor.__mro__, pywrap_tfe, context.Context]
 FUNCTIONS = [
@@ -27,7 +28,7 @@ FUNCTIONS = [
 
 
 def owners_now():
-    """Everything that a probe may touch: namespaces, code objects, and the C slot."""
+    """Everything that a probe may touch: namespaces, code objects, C slots, NumPy's malloc."""
     word = ctypes.sizeof(ctypes.c_void_p)
     buffer_procs = ctypes.c_void_p.from_address(id(ops.EagerTensor) + 20 * word).value
     return (
@@ -40,6 +41,7 @@ def owners_now():
         [id(function.__code__) for function in FUNCTIONS],
         ctypes.c_void_p.from_address(buffer_procs).value,
         ctypes.c_void_p.from_address(buffer_procs + word).value,
+        [ctypes.c_void_p.from_address(table + 136).value for table in tables()],
     )
 
 

@@ -9,10 +9,12 @@ from tfnp_magic.model import (
     TENSORFLOW_TO_NUMPY,
     TENSORFLOW_TO_PYTHON,
     Crossing,
+    Hazard,
     Place,
     Recording,
     Site,
 )
+from tfnp_magic.values import ValueChange
 
 CELL = Place("In[3]", 2, "<module>", "t = tf.constant(a)")
 COPIED = "two copies: NumPy's was not 64-byte aligned, so TensorFlow made another"
@@ -48,6 +50,7 @@ def crossing(site, route, direction, **facts):
         "count": 1,
         "nbytes": 40,
         "copied_bytes": 80,
+        "copies": 2,
         "duration_ns": 12_345,
         "shapes": {(10,): 1},
     }
@@ -75,53 +78,60 @@ def many_rows():
                 line(7, "print(names)"), "Tensor.numpy", TENSORFLOW_TO_NUMPY, explicit=False,
                 dtype_from="string", dtype_to="string", device_from="CPU:0", device_to="host",
                 evidence="inferred", reason="each string became a Python object of its own",
-                nbytes=None, copied_bytes=None, duration_ns=None, shapes={(3,): 1},
+                nbytes=None, copied_bytes=None, copies=None, duration_ns=None,
+                shapes={(3,): 1},
             ),
             crossing(
                 line(4, loop), "operator -", NUMPY_TO_TENSORFLOW, explicit=False,
                 dtype_from="float64", cast="silent", evidence="inferred", count=1200,
                 reason="cast into a new buffer to match the op's tensor", nbytes=9_830_400,
-                copied_bytes=4_915_200, duration_ns=None,
+                copied_bytes=4_915_200, copies=1200, duration_ns=None,
                 shapes={(32, 32): 1000, (16, 32): 120, (8, 32): 50}, other_shapes=30,
+                cast_evidence="inferred",
+                values=ValueChange(
+                    total=1_228_800, checked=1_228_800, changed=1_100_000,
+                    largest_relative_error=5.96e-08, observed=False,
+                ),
             ),
             crossing(
                 Site(line(4, loop).line, helper), "np.std", TENSORFLOW_TO_NUMPY, explicit=False,
                 device_from="CPU:0", device_to="host", storage="view", evidence="inferred",
                 reason="read in place; nothing kept the memory", count=1200, nbytes=4_915_200,
-                copied_bytes=0, duration_ns=30_000_000, shapes={(32, 32): 1200},
+                copied_bytes=0, copies=0, duration_ns=30_000_000, shapes={(32, 32): 1200},
             ),
             crossing(
                 Site(line(4, loop).line, module), "tf.cast", NUMPY_TO_TENSORFLOW,
                 dtype_from="float64", cast="explicit", evidence="observed",
-                reason="copied by NumPy, then cast into a new buffer", count=600,
-                nbytes=4_915_200, copied_bytes=7_372_800, duration_ns=45_600_000,
-                shapes={(32, 32): 600},
+                reason="two copies by NumPy; the tensor uses the cast's, which is aligned",
+                count=600, nbytes=4_915_200, copied_bytes=7_372_800, copies=1200,
+                duration_ns=45_600_000, shapes={(32, 32): 600}, cast_evidence="observed",
             ),
             crossing(
                 line(4, loop), "tf.constant", NUMPY_TO_TENSORFLOW, storage="view",
-                reason=SHARED, nbytes=4096, copied_bytes=0, duration_ns=9_000,
+                reason=SHARED, nbytes=4096, copied_bytes=0, copies=0, duration_ns=9_000,
                 shapes={(32, 32): 1},
             ),
             crossing(
                 line(4, loop), "tf.constant", NUMPY_TO_TENSORFLOW, storage="view",
                 reason="64-byte aligned, so the tensor shares the array's memory", count=3,
-                nbytes=12_288, copied_bytes=0, duration_ns=27_000, shapes={(32, 32): 3},
+                nbytes=12_288, copied_bytes=0, copies=0, duration_ns=27_000, shapes={(32, 32): 3},
             ),
             crossing(
                 line(5, "view = np.asarray(total, np.float16)"), "np.asarray",
                 TENSORFLOW_TO_NUMPY, device_from="CPU:0", device_to="host", storage="unknown",
                 evidence="", reason="read in place; the array made of it was copied or dropped",
-                nbytes=4096, copied_bytes=None, duration_ns=5_000, shapes={(32, 32): 1},
+                nbytes=4096, copied_bytes=None, copies=None, duration_ns=5_000,
+                shapes={(32, 32): 1},
             ),
             crossing(
                 line(6, "steps = tf.range(limits)"), "tf.range", PYTHON_TO_TENSORFLOW,
                 explicit=False, dtype_from="list", dtype_to="int32", evidence="inferred",
                 reason="Python objects have no memory to share", nbytes=4000, copied_bytes=4000,
-                duration_ns=None, shapes={(1000,): 1},
+                copies=1, duration_ns=None, shapes={(1000,): 1},
             ),
             crossing(
                 Site(None, Place("project/feed.py", 31, "produce", "yield tf.constant(row)")),
-                "tf.constant", NUMPY_TO_TENSORFLOW, count=2, nbytes=80, copied_bytes=160,
+                "tf.constant", NUMPY_TO_TENSORFLOW, count=2, nbytes=80, copied_bytes=160, copies=4,
                 shapes={(10,): 2},
             ),
             crossing(
@@ -129,6 +139,39 @@ def many_rows():
             ),
         ],
         duration_ns=2_500_000_000,
+    )  # fmt: skip
+
+
+def hazards():
+    """Shared memory that was written to, by a known line and between two; and that was not."""
+    made, where = Place("In[4]", 2, "<module>", "a = load()"), line(3, "x = tf.squeeze(a)", "In[4]")
+    taped = line(6, "loss = tf.reduce_sum(v * batch)", "In[4]")
+    read = line(9, "w = t._numpy()", "In[4]")
+    view = {"storage": "view", "copied_bytes": 0, "copies": 0, "duration_ns": None}
+    return Recording(
+        title="In[4]",
+        ledger=[
+            crossing(where, "tf.squeeze", NUMPY_TO_TENSORFLOW, reason=SHARED, **view),
+            crossing(
+                taped, "operator *", NUMPY_TO_TENSORFLOW, evidence="inferred",
+                reason="64-byte aligned, so the op read it in place", **view,
+            ),
+            crossing(read, "Tensor._numpy", TENSORFLOW_TO_NUMPY, reason=SHARED, **view),
+        ],
+        hazards=[
+            Hazard(
+                where, "tf.squeeze", NUMPY_TO_TENSORFLOW, 40, array="a", tensor="x",
+                made_at=made, written=True, intact_at=where.line,
+                written_at=Place("In[4]", 5, "<module>", "a[0] = 1"),
+            ),
+            Hazard(
+                taped, "operator *", NUMPY_TO_TENSORFLOW, 40, holder="a GradientTape",
+                written=True, intact_at=taped.line, written_before=read.line,
+            ),
+            Hazard(read, "Tensor._numpy", TENSORFLOW_TO_NUMPY, 40, array="w", tensor="t"),
+        ],
+        hazards_unwatched=2,
+        duration_ns=80_000_000,
     )  # fmt: skip
 
 
@@ -140,26 +183,29 @@ def device_moves():
             crossing(
                 line(2, "x = tf.constant(a)"), "tf.constant", NUMPY_TO_TENSORFLOW,
                 device_to="GPU:0", evidence="inferred", nbytes=4_000_000, copied_bytes=4_000_000,
+                copies=None, moved_bytes=4_000_000,
                 reason="NumPy copied it; what followed could not be seen",
                 shapes={(1000, 1000): 1},
             ),
             crossing(
                 line(3, "y = x.numpy()"), "Tensor.numpy", TENSORFLOW_TO_NUMPY,
                 device_from="GPU:0", device_to="host", nbytes=4_000_000, copied_bytes=4_000_000,
+                copies=1, moved_bytes=4_000_000,
                 reason=".numpy() copies; np.asarray() would give a view",
                 shapes={(1000, 1000): 1},
             ),
             crossing(
                 line(4, "z = x.cpu()"), "Tensor.cpu", DEVICE_TO_DEVICE,
                 device_from="GPU:0", device_to="CPU:0", evidence="inferred", nbytes=4_000_000,
-                copied_bytes=4_000_000, reason="moved to another device's memory",
+                copied_bytes=4_000_000, copies=1, moved_bytes=4_000_000,
+                reason="moved to another device's memory",
                 shapes={(1000, 1000): 1},
             ),
             crossing(
                 line(5, "if x[0, 0] > 0:"), "bool", TENSORFLOW_TO_PYTHON, explicit=False,
                 dtype_from="bool", dtype_to="bool", device_from="GPU:0", device_to="host",
                 evidence="inferred", reason="read in place, then copied by the reader",
-                nbytes=1, copied_bytes=1, shapes={(): 1},
+                nbytes=1, copied_bytes=1, copies=1, shapes={(): 1},
             ),
         ],
         duration_ns=80_000_000,
@@ -211,6 +257,7 @@ def hostile():
 ALL = {
     make.__name__: make
     for make in (
-        empty, one_conversion, many_rows, device_moves, losses, nothing_but_losses, hostile,
+        empty, one_conversion, many_rows, hazards, device_moves, losses,
+        nothing_but_losses, hostile,
     )
 }  # fmt: skip

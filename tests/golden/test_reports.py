@@ -62,8 +62,9 @@ def test_no_expected_report_is_left_over():
 
 COLUMNS = (
     "line", "code", "route", "direction", "explicit", "count", "shape", "dtype", "cast",
-    "device", "bytes", "copied bytes", "storage", "seconds", "reason",
+    "device", "bytes", "copied bytes", "copies", "storage", "seconds", "reason",
 )  # fmt: skip
+"""Those that every table has."""
 
 
 @every_recording
@@ -93,7 +94,7 @@ def test_table_stays_within_the_width_and_shows_every_column_once(make, width):
     longest = max(width_of(row) for row in table.split("\n"))
     assert longest <= max(width, 70)
     shown = [name for names, _, _ in blocks_of(table) for name in names]
-    assert [shown.count(name) for name in COLUMNS if name not in ("line", "route")] == [1] * 13
+    assert [shown.count(name) for name in COLUMNS if name not in ("line", "route")] == [1] * 14
     assert shown[0] == "line"
     assert all({"line"} <= set(names) for names, _, _ in blocks_of(table))
 
@@ -208,8 +209,8 @@ def test_hostile_text_is_shown_as_text_in_html():
 def test_html_has_all_columns_and_as_many_cells_in_each_row():
     recording = recordings.many_rows()
     markup = Markup(html.report(recording))
-    head = markup.cells[: len(COLUMNS) + 1]
-    assert [name for name in head if name != "inner"] == list(COLUMNS)
+    head = markup.cells[: len(COLUMNS) + 2]
+    assert [name for name in head if name not in ("inner", "values")] == list(COLUMNS)
     assert len(markup.cells) == len(head) * (1 + len(recording.summary()))
 
 
@@ -239,8 +240,13 @@ SUMMARY_DTYPES = {
     "explicit": "bool", "count": "int64", "shape": TEXT, "dtype_from": TEXT, "dtype_to": TEXT,
     "cast": TEXT, "device_from": TEXT, "device_to": TEXT, "bytes": "Int64",
     "copied_bytes": "Int64", "storage": TEXT, "seconds": "float64", "reason": TEXT,
+    "copies": "Int64", "values": TEXT,
 }  # fmt: skip
-LEDGER_DTYPES = {**SUMMARY_DTYPES, "evidence": TEXT, "source": TEXT, "function": TEXT}
+LEDGER_DTYPES = {
+    **SUMMARY_DTYPES, "evidence": TEXT, "source": TEXT, "function": TEXT, "cast_evidence": TEXT,
+    "moved_bytes": "Int64", "values_checked": "Int64", "values_changed": "Int64",
+    "largest_relative_error": "float64",
+}  # fmt: skip
 
 
 def dtypes_of(columns):
@@ -265,17 +271,18 @@ def test_what_is_unknown_is_missing_in_the_frame_and_a_question_mark_in_the_tabl
         ledger=[
             crossing(
                 Site(None, None), "tf.constant", NUMPY_TO_TENSORFLOW,
-                nbytes=None, copied_bytes=None, duration_ns=None,
+                nbytes=None, copied_bytes=None, copies=None, duration_ns=None,
             )
         ]
     )  # fmt: skip
     row = recording.summary().iloc[0]
-    assert row[["line", "bytes", "copied_bytes", "seconds"]].isna().all()
-    assert not row.drop(["line", "bytes", "copied_bytes", "seconds"]).isna().any()
+    missing = ["line", "bytes", "copied_bytes", "copies", "seconds"]
+    assert row[missing].isna().all()
+    assert not row.drop(missing).isna().any()
     cells = Markup(html.report(recording)).cells
-    shown = dict(zip(cells[:15], cells[15:], strict=True))
+    shown = dict(zip(cells[:16], cells[16:], strict=True))
     assert {name for name, value in shown.items() if value == "?"} == {
-        "line", "bytes", "copied bytes", "seconds",
+        "line", "bytes", "copied bytes", "copies", "seconds",
     }  # fmt: skip
 
 

@@ -18,18 +18,18 @@ from tfnp_magic.model import (
     TENSORFLOW_TO_NUMPY,
     TENSORFLOW_TO_PYTHON,
     Recording,
-    Verdict,
+    Storage,
 )
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.verdict import of_dropped_view, of_kept_view
 
 from .frames import LIBRARY, MODULE, new_cell_file, run
 
-COPIED = Verdict("copy", "observed", "copied", 40)
-SHARED = Verdict("view", "observed", "shares memory", 0)
+COPIED = Storage("copy", "observed", "copied", 40, 1)
+SHARED = Storage("view", "observed", "shares memory", 0, 0)
 
 
-def seen(direction=NUMPY_TO_TENSORFLOW, verdict=COPIED, **facts):
+def seen(direction=NUMPY_TO_TENSORFLOW, storage=COPIED, **facts):
     """A float32 array of 10 elements that was copied, unless told."""
     usual = {
         "lowest": "tf.lowest",
@@ -41,7 +41,7 @@ def seen(direction=NUMPY_TO_TENSORFLOW, verdict=COPIED, **facts):
         "nbytes": 40,
         "duration_ns": 100,
     }
-    return Seen(direction=direction, verdict=verdict, **{**usual, **facts})
+    return Seen(direction=direction, storage=storage, **{**usual, **facts})
 
 
 class Traced:
@@ -94,9 +94,9 @@ def test_conversions_at_one_site_add_up():
 @pytest.mark.parametrize(
     "other",
     [
-        {"verdict": SHARED},
-        {"verdict": Verdict("copy", "inferred", "copied", 40)},
-        {"verdict": Verdict("copy", "observed", "copied twice", 40)},
+        {"storage": SHARED},
+        {"storage": Storage("copy", "inferred", "copied", 40, 1)},
+        {"storage": Storage("copy", "observed", "copied twice", 40, 1)},
         {"direction": TENSORFLOW_TO_NUMPY},
         {"dtype_from": "float64"},
         {"dtype_to": "float64"},
@@ -117,7 +117,7 @@ def test_what_differs_in_its_outcome_has_a_row_of_its_own(other):
         {"shape": (2, 5)},
         {"nbytes": 80},
         {"duration_ns": 7},
-        {"verdict": Verdict("copy", "observed", "copied", 80)},
+        {"storage": Storage("copy", "observed", "copied", 80, 1)},
         {"lowest": "tf.lowest"},
     ],
     ids=str,
@@ -177,7 +177,7 @@ def test_shapes_are_kept_up_to_a_limit_and_the_rest_is_counted():
 def test_a_part_that_is_unknown_makes_the_sum_unknown(position):
     parts = [seen() for _ in range(3)]
     parts[position] = seen(
-        nbytes=None, duration_ns=None, verdict=Verdict("copy", "observed", "copied", None)
+        nbytes=None, duration_ns=None, storage=Storage("copy", "observed", "copied", None, None)
     )
     (crossing,) = ledger_of("for each in parts: convert(each)", parts=parts)
     assert crossing.count == 3
@@ -188,17 +188,21 @@ def test_a_part_that_is_unknown_makes_the_sum_unknown(position):
 
 
 @pytest.mark.parametrize(
-    ("function", "direction", "cast"),
+    ("function", "more", "direction", "cast"),
     [
-        ("convert", NUMPY_TO_TENSORFLOW, "silent"),
-        ("constant", NUMPY_TO_TENSORFLOW, "explicit"),
-        ("convert", TENSORFLOW_TO_NUMPY, "silent"),
-        ("convert", PYTHON_TO_TENSORFLOW, "none"),
-        ("convert", TENSORFLOW_TO_PYTHON, "none"),
+        ("convert", "", NUMPY_TO_TENSORFLOW, "silent"),
+        ("convert", ", 'float32'", NUMPY_TO_TENSORFLOW, "silent"),
+        ("constant", ", 'float32'", NUMPY_TO_TENSORFLOW, "explicit"),
+        ("constant", "", NUMPY_TO_TENSORFLOW, "silent"),
+        ("convert", "", TENSORFLOW_TO_NUMPY, "silent"),
+        ("convert", "", PYTHON_TO_TENSORFLOW, "none"),
+        ("convert", "", TENSORFLOW_TO_PYTHON, "none"),
     ],
 )
-def test_a_cast_is_silent_where_nobody_asked_for_the_conversion(function, direction, cast):
-    source = f"{function}(seen(direction, dtype_from='float64', nbytes=80))"
+def test_a_cast_is_explicit_where_a_call_that_converts_says_into_what(
+    function, more, direction, cast
+):
+    source = f"{function}(seen(direction, dtype_from='float64', nbytes=80){more})"
     (crossing,) = ledger_of(source, direction=direction)
     assert crossing.cast == cast
 
@@ -269,10 +273,13 @@ class Look:
         self.reference = weakref.ref(array)
         self.readers = []
 
-    def judge(self, reader):
+    def values_as(self, dtype):
+        return None
+
+    def judge(self, reader, target):
         self.readers.append(reader.name)
         if self.reference() is None:
-            return of_dropped_view(False)
+            return of_dropped_view(False, 40, None)
         return of_kept_view(True, False)
 
 

@@ -419,18 +419,23 @@ class Readers(Library):
 
 
 @pytest.mark.parametrize(
-    ("source", "expected"),
+    ("source", "name", "plain", "copied"),
     [
-        ("np.asarray(t)", ("np.asarray", True, False)),
-        ("np.asarray(t, 'f4')", ("np.asarray", False, False)),
-        ("np.asarray(t, dtype='f4')", ("np.asarray", False, False)),
-        ("np.add(t, 1)", ("np.add", False, False)),
+        ("np.asarray(t)", "np.asarray", True, False),
+        ("np.asarray(t).copy()", "np.asarray", True, True),
+        ("np.asarray(t).copy", "np.asarray", True, False),
+        ("np.asarray(t, 'f4')", "np.asarray", False, False),
+        ("np.asarray(t, dtype='f4')", "np.asarray", False, False),
+        ("np.add(t, 1)", "np.add", False, False),
     ],
 )
-def test_a_reader_is_the_call_in_the_innermost_frame_and_plain_with_one_argument(source, expected):
+def test_a_reader_is_the_call_in_the_innermost_frame(source, name, plain, copied):
+    """Plain with one argument, and copied where the expression goes on to do so."""
     readers = Readers()
     readers.run_cell(source)
-    assert readers.routes == [expected]
+    (reader,) = readers.routes
+    assert reader[:4] == (name, plain, False, copied)
+    assert reader.asks == (not plain)
 
 
 def test_without_a_frame_there_is_no_reader():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -12,7 +13,13 @@ from hypothesis import strategies as st
 from tfnp_magic import verdict
 from tfnp_magic.facts import span_of_array
 from tfnp_magic.probes.reporting import array_facts
-from tfnp_magic.verdict import is_cast, of_constructor, of_op_argument
+from tfnp_magic.verdict import (
+    is_cast,
+    of_constructor,
+    of_gathered,
+    of_op_argument,
+    of_other_device,
+)
 
 from .arrays import DTYPES, aligned_buffer, flat_arrays
 
@@ -24,78 +31,94 @@ def copy_of(array, dtype=None):
     return np.array(array, dtype=dtype or array.dtype.newbyteorder("="), order="C")
 
 
+class Construction(NamedTuple):
+    """The user's array, the buffers that NumPy filled on the way, in order, and the tensor."""
+
+    mine: np.ndarray
+    buffers: list[np.ndarray]
+    tensor: np.ndarray
+
+
 @st.composite
 def constructions(draw):
-    """The user's array, what TensorFlow was handed, and the tensor, as it can come about.
-
-    TensorFlow shares what it is handed or copies it; what it casts it copies.
-    """
+    """As it can come about: copied by NumPy, cast by NumPy, then shared or copied by TensorFlow."""
     mine = draw(flat_arrays())
     layout = draw(st.sampled_from(("as it is", "reversed", "gaps")))
     if layout != "as it is" and mine.ndim:
         mine = mine[..., ::-1] if layout == "reversed" else mine[..., ::2]
-    copied_before = draw(st.booleans())
-    handed = copy_of(mine) if copied_before else mine
-    can_share = handed.flags.c_contiguous and handed.dtype.isnative
-    how = draw(st.sampled_from(("shared", "copied", "cast")))
-    if how == "shared" and can_share:
-        tensor = handed.view()
-    elif how == "cast":
-        tensor = copy_of(handed, "complex64" if handed.dtype.kind == "c" else "float32")
-    else:
-        tensor = copy_of(handed)
-    return mine, handed, copied_before, tensor
+    buffers = [copy_of(mine)] if draw(st.booleans()) else []
+    if draw(st.booleans()):
+        dtype = "complex64" if mine.dtype.kind == "c" else "float32"
+        if mine.dtype.newbyteorder("=") != dtype:
+            buffers.append(copy_of(mine, dtype))
+    last = buffers[-1] if buffers else mine
+    can_share = last.flags.c_contiguous and last.flags.aligned and last.dtype.isnative
+    tensor = last.view() if can_share and draw(st.booleans()) else copy_of(last)
+    return Construction(mine, buffers, tensor)
 
 
-def judge_construction(mine, handed, copied_before, tensor, *, visible=True):
+def judge_construction(construction, *, visible=True, watched=True, noise=()):
+    mine, buffers, tensor = construction
+    copied_before = bool(buffers) and buffers[0].dtype == mine.dtype.newbyteorder("=")
     return of_constructor(
         array_facts(mine),
-        span_of_array(handed),
-        copied_before,
         span_of_array(tensor) if visible else None,
+        tuple(map(span_of_array, (*noise, *buffers))) if watched else None,
         tensor.dtype.name,
         tensor.nbytes,
+        copied_before=copied_before,
+        handed=span_of_array(buffers[0] if copied_before else mine),
     )
 
 
 @laws
 @given(constructions())
 def test_a_tensor_made_of_an_array_is_a_view_if_and_only_if_they_share_memory(construction):
-    mine, _, _, tensor = construction
-    found = judge_construction(*construction)
-    event(found.storage)
-    assert (found.storage, found.evidence) == (
-        "view" if np.shares_memory(mine, tensor) else "copy",
-        "observed",
-    )
+    found = judge_construction(construction)
+    event(found.kind)
+    shares = np.shares_memory(construction.mine, construction.tensor)
+    assert (found.kind, found.evidence) == ("view" if shares else "copy", "observed")
 
 
 @laws
 @given(constructions())
-def test_a_constructions_copied_bytes_are_those_of_the_buffers_that_were_filled(construction):
-    mine, handed, _, tensor = construction
-    buffers = {id(base): array for array in (mine, handed, tensor) for base in [base_of(array)]}
-    filled = sum(array.nbytes for base, array in buffers.items() if base != id(base_of(mine)))
-    assert judge_construction(*construction).copied_bytes == filled
-
-
-def base_of(array):
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
+def test_a_constructions_copies_are_the_buffers_that_were_filled(construction):
+    """Counted and weighed; what NumPy took for something else meanwhile is not among them."""
+    mine, buffers, tensor = construction
+    filled = [*buffers]
+    if not any(np.shares_memory(tensor, other) for other in (mine, *buffers)):
+        filled.append(tensor)
+    nbytes = sum(array.nbytes for array in filled)
+    found = judge_construction(construction, noise=[np.zeros(3001, np.uint8)])
+    assert (found.copies, found.copied_bytes) == (len(filled), nbytes)
 
 
 @laws
 @given(constructions())
-def test_a_tensor_whose_memory_cannot_be_seen_is_never_said_to_be_observed(construction):
+def test_where_numpys_buffers_were_not_watched_a_cast_may_hide_one(construction):
+    """Without a cast, everything that may have been copied shows at the ends."""
+    mine, _, tensor = construction
+    full, found = judge_construction(construction), judge_construction(construction, watched=False)
+    if found.copies is None:
+        assert is_cast(str(mine.dtype), tensor.dtype.name)
+        assert (found.kind, found.evidence) == ("copy", "inferred")
+        assert found.copied_bytes <= full.copied_bytes
+    else:
+        assert found[:2] == full[:2]
+        assert found[3:] == full[3:]
+
+
+@laws
+@given(constructions(), st.booleans())
+def test_a_tensor_whose_memory_cannot_be_seen_is_never_said_to_be_observed(construction, watched):
     """Nor to be a copy where it may be a view: aligned, contiguous, and not copied before."""
-    mine, _, copied_before, tensor = construction
-    found = judge_construction(*construction, visible=False)
-    assert (found.storage, found.evidence) in (("copy", "inferred"), ("unknown", ""))
+    mine, buffers, tensor = construction
+    found = judge_construction(construction, visible=False, watched=watched)
+    assert (found.kind, found.evidence) in (("copy", "inferred"), ("unknown", ""))
     may_share = array_facts(mine).contiguous and mine.ctypes.data % 64 == 0
-    is_copied = copied_before or is_cast(str(mine.dtype), tensor.dtype.name) or not may_share
-    assert (found.storage == "copy") == is_copied
-    assert "NumPy copied it" not in found.reason or copied_before
+    cast = is_cast(str(mine.dtype), tensor.dtype.name)
+    assert (found.kind == "copy") == (bool(buffers) or cast or not may_share)
+    assert "NumPy copied it" not in found.reason or buffers
 
 
 @st.composite
@@ -126,8 +149,8 @@ def test_an_ops_argument_is_seen_as_a_view_if_and_only_if_a_result_shares_its_me
     dtype_to = str(mine.dtype) if shares else np.dtype(wanted).newbyteorder("=").name
     spans = tuple(span_of_array(result) for result in results)
     found = of_op_argument(array_facts(mine), dtype_to, mine.nbytes, spans)
-    event(f"{found.evidence} {found.storage}")
-    assert ((found.storage, found.evidence) == ("view", "observed")) == shares
+    event(f"{found.evidence} {found.kind}")
+    assert ((found.kind, found.evidence) == ("view", "observed")) == shares
 
 
 def test_a_result_in_the_gaps_of_an_array_shares_nothing_with_it():
@@ -137,7 +160,7 @@ def test_a_result_in_the_gaps_of_an_array_shares_nothing_with_it():
     assert span_of_array(mine).overlaps(span_of_array(result))
     assert not np.shares_memory(mine, result)
     found = of_op_argument(array_facts(mine), "float32", mine.nbytes, (span_of_array(result),))
-    assert (found.storage, found.evidence) == ("copy", "inferred")
+    assert (found.kind, found.evidence) == ("copy", "inferred")
 
 
 @laws
@@ -150,7 +173,20 @@ def test_without_a_result_to_look_at_an_op_reads_in_place_what_tensorflows_rule_
     aligned = mine.ctypes.data % 64 == 0
     in_place = aligned and mine.flags.aligned and str(mine.dtype) == wanted
     assert found.evidence == "inferred"
-    assert (found.storage, found.copied_bytes) == (("view", 0) if in_place else ("copy", 99))
+    assert (found.kind, found.copied_bytes) == (("view", 0) if in_place else ("copy", 99))
+
+
+@laws
+@given(flat_arrays(), st.sampled_from(("bool", "float32", "float64")), st.sampled_from((0, 16, 64)))
+def test_what_numpy_converted_for_an_op_is_copied_again_unless_it_came_out_aligned(
+    mine, wanted, offset
+):
+    buffer = verdict.Span(6400 + offset, 6400 + offset + 8)
+    gaps = np.repeat(mine.reshape(-1), 2)[::2]
+    found = of_op_argument(array_facts(gaps), wanted, 8, (), buffer)
+    copies = 2 if offset == 16 else 1
+    assert found[:2] == ("copy", "inferred")
+    assert (found.copies, found.copied_bytes) == (copies, 8 * copies)
 
 
 EMPTY = np.zeros((3, 0), np.float32)
@@ -163,25 +199,40 @@ def every_verdict():
     """All that the functions can say, by all combinations of what they look at."""
     flags = (True, False)
     arrays = (ALIGNED, ALIGNED[1:], ALIGNED[::2], ALIGNED.astype(">f4"), EMPTY)
-    for array, copied, visible, dtype_to in itertools.product(
-        arrays, flags, flags, ("float32", "float64")
+    for array, copies, visible, dtype_to in itertools.product(
+        arrays, range(3), flags, ("float32", "float64")
     ):
         for result in (array, np.ones(array.shape, np.float32)):
             facts, span = array_facts(array), span_of_array(result)
             seen = span if visible else None
-            yield of_constructor(facts, span_of_array(array), copied, seen, dtype_to, array.nbytes)
+            taken = (span_of_array(array.copy()), span)[:copies]
+            for buffers in (taken, None):
+                yield of_constructor(
+                    facts, seen, buffers, dtype_to, array.nbytes,
+                    copied_before=bool(copies), handed=span_of_array(array),
+                )  # fmt: skip
             yield of_op_argument(facts, dtype_to, array.nbytes, (span,) if visible else ())
-    yield of_constructor(array_facts(STRINGS), None, False, None, "string", None)
-    yield of_constructor(SCALAR, None, False, None, "float64", 8)
+            yield of_op_argument(facts, dtype_to, array.nbytes, (), span)
+            yield of_other_device(array.nbytes, taken, array.nbytes)
+            yield of_gathered(array.nbytes, seen, taken)
+            yield of_gathered(array.nbytes, seen, None)
+    yield of_gathered(None, None, None)
+    yield of_constructor(
+        array_facts(STRINGS), None, None, "string", None, copied_before=False, handed=None
+    )
+    yield verdict.of_scalar(8)
     yield of_op_argument(SCALAR, "float32", 4, ())
     for owns_data, is_array in itertools.product(flags, flags):
         yield verdict.of_numpy_method(owns_data, 8, is_array)
     yield verdict.of_string_read()
-    yield verdict.of_copying_read(8)
+    for size, cast in itertools.product((8, 9), flags):
+        yield verdict.of_copying_read(8, (verdict.Span(0, size),), cast)
     for one, other in itertools.product(flags, flags):
         yield verdict.of_kept_view(one, other)
-    yield verdict.of_dropped_view(True)
-    yield verdict.of_dropped_view(False)
+    for buffers, may in itertools.product((None, (), (verdict.Span(0, 8),)), flags):
+        yield verdict.of_dropped_view(may, 8, buffers)
+    for before in (verdict.shared("shared"), verdict.copied("copied", 8), verdict.unknown("?")):
+        yield verdict.after_cast(before, 4)
 
 
 @pytest.mark.parametrize("found", sorted(set(every_verdict()), key=str), ids=lambda v: v.reason)
@@ -189,29 +240,28 @@ def test_every_verdict(found):
     """Has a reason, and evidence unless it is unknown; views copy nothing, copies something."""
     assert found.reason
     assert not found.reason.endswith((" ", ".", ";"))
-    assert found.storage in ("copy", "view", "unknown")
-    assert found.evidence in (("",) if found.storage == "unknown" else ("observed", "inferred"))
-    if found.storage == "unknown":
-        assert found.copied_bytes is None
-    elif found.storage == "view":
-        assert found.copied_bytes == 0
+    assert found.kind in ("copy", "view", "unknown")
+    assert found.evidence in (("",) if found.kind == "unknown" else ("observed", "inferred"))
+    if found.kind == "unknown":
+        assert (found.copied_bytes, found.copies) == (None, None)
+    elif found.kind == "view":
+        assert (found.copied_bytes, found.copies) == (0, 0)
     else:
-        nothing_to_copy = "no elements" in found.reason
-        assert (found.copied_bytes == 0) == nothing_to_copy
+        assert (found.copied_bytes == 0) == (found.copies == 0)
 
 
 def test_the_verdicts_that_were_looked_at_are_all_there_are():
-    assert {found.storage for found in every_verdict()} == {"copy", "view", "unknown"}
+    assert {found.kind for found in every_verdict()} == {"copy", "view", "unknown"}
     assert len({found.reason for found in every_verdict()}) >= 20
 
 
 def test_an_empty_array_has_nothing_to_share_even_at_the_same_address():
     facts, span = array_facts(EMPTY), span_of_array(EMPTY)
     for found in (
-        of_constructor(facts, span, False, span, "float32", 0),
+        of_constructor(facts, span, (), "float32", 0, copied_before=False),
         of_op_argument(facts, "float32", 0, (span,)),
     ):
-        assert (found.storage, found.copied_bytes) == ("copy", 0)
+        assert (found.kind, found.copied_bytes) == ("copy", 0)
 
 
 @pytest.mark.parametrize("writable", [True, False])
@@ -220,7 +270,7 @@ def test_sharing_with_an_array_that_can_be_written_to_is_said(writable):
     array.flags.writeable = writable
     facts, span = array_facts(array), span_of_array(array)
     for found in (
-        of_constructor(facts, span, False, span, "float32", array.nbytes),
+        of_constructor(facts, span, (), "float32", array.nbytes, copied_before=False),
         of_op_argument(facts, "float32", array.nbytes, (span,)),
         verdict.of_kept_view(True, writable),
     ):
@@ -262,3 +312,30 @@ def test_pandas_extension_dtypes_are_those_of_the_same_values():
 
 def test_what_a_mixed_dataframe_casts_is_not_known():
     assert not is_cast(verdict.MIXED, "float64")
+
+
+@laws
+@given(st.sampled_from(NAMES), st.sampled_from(NAMES), st.booleans(), st.booleans())
+def test_a_cast_is_silent_unless_it_was_asked_for(one, other, asked, observed):
+    found = verdict.cast_of(one, other, asked=asked, observed=observed)
+    if one == other:
+        assert found == ("none", "", None)
+    else:
+        assert found.kind == ("explicit" if asked else "silent")
+        assert found.evidence == ("observed" if observed else "inferred")
+
+
+# Moves.
+
+
+@pytest.mark.parametrize(
+    "ends", list(itertools.product(("host", "CPU:0", "CPU:1", "graph"), repeat=2))
+)
+def test_nothing_moves_between_ends_that_are_host_memory(ends):
+    assert verdict.move_of(*ends, 40) == (*ends, 0, "")
+
+
+@pytest.mark.parametrize("ends", [("host", "GPU:0"), ("GPU:0", "host"), ("GPU:0", "GPU:1")])
+def test_what_crosses_to_or_from_an_accelerator_moves(ends):
+    assert verdict.move_of(*ends, 40) == (*ends, 40, "observed")
+    assert verdict.move_of(*ends, None).nbytes is None

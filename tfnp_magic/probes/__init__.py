@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Protocol
 
 from tfnp_magic.probes import (
+    allocations,
     buffer,
     constructor,
     devices,
@@ -19,6 +20,7 @@ from tfnp_magic.probes import (
     graphs,
     protos,
     reading,
+    tapes,
 )
 
 
@@ -33,6 +35,10 @@ class Patch(Protocol):
 
 
 CATALOGUE: tuple[tuple[ModuleType, str], ...] = (
+    (
+        allocations,
+        "what NumPy allocates inside conversions: copies that TensorFlow's C++ makes of arrays",
+    ),
     (constructor, "arrays that become tensors by tf.constant, operators, assignments, Keras"),
     (reading, ".numpy(), printing, bool() and float() of tensors"),
     (buffer, "NumPy functions reading tensors (np.asarray(t), np.sum(t), memoryview(t))"),
@@ -40,6 +46,7 @@ CATALOGUE: tuple[tuple[ModuleType, str], ...] = (
     (dlpack, "memory handed over by DLPack"),
     (devices, "tensors copied to a device on request"),
     (protos, "constants written into graphs"),
+    (tapes, "arrays written to while a gradient still needs them"),
     (graphs, "how often graphs ran"),
 )
 """Each family, and what a report misses where the family cannot be hooked."""

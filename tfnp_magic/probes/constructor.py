@@ -8,7 +8,9 @@ it on. Checked on 2.21.
 
 from __future__ import annotations
 
+import functools
 import sys
+import weakref
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from tfnp_magic.facts import (
     HOST,
     Span,
     eager_tensor_type,
+    host_view,
+    itemsize_of,
     lives_on_host,
     shape_of_tensor,
     short_device,
@@ -24,15 +28,37 @@ from tfnp_magic.facts import (
     span_of_tensor,
     tensor_nbytes,
 )
-from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Verdict
+from tfnp_magic.hazards import shared_with
+from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Storage
+from tfnp_magic.probes.allocations import ring
 from tfnp_magic.probes.patch import AttributePatch, CodePatch, without_our_frame
-from tfnp_magic.probes.reporting import array_facts, python_value, report, scalar_facts
+from tfnp_magic.probes.reporting import (
+    array_facts,
+    cast_values,
+    python_value,
+    report,
+    scalar_facts,
+)
 from tfnp_magic.probes.sources import arrays_within, dtype_name, is_array_like, numpy_memory
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.scope import inner, listeners
-from tfnp_magic.verdict import ArrayFacts, of_constructor
+from tfnp_magic.values import ValueChange, merge
+from tfnp_magic.verdict import (
+    MIXED,
+    VIEW,
+    ArrayFacts,
+    is_cast,
+    of_constructor,
+    of_gathered,
+    of_other_device,
+    of_scalar,
+    of_string_read,
+)
 
 NAME = "tensor constructor"
+
+Taken = tuple[Span, ...] | None
+"""What NumPy took for arrays during the conversion; None where that was not seen."""
 
 
 def patches() -> list[AttributePatch | CodePatch]:
@@ -46,14 +72,15 @@ def patches() -> list[AttributePatch | CodePatch]:
 
 def _around_convert(original: Any) -> Any:
     def convert_to_eager_tensor(value: Any, *args: Any, **kwargs: Any) -> Any:
-        outer, inner.handed = inner.handed, value
+        outer, inner.handed = (inner.handed, inner.handed_at), value
+        inner.handed_at = ring.mark()
         try:
             return original(value, *args, **kwargs)
         except BaseException as exc:
             without_our_frame(exc)
             raise
         finally:
-            inner.handed = outer
+            inner.handed, inner.handed_at = outer
 
     return convert_to_eager_tensor
 
@@ -63,6 +90,8 @@ def _around_init(original: Any) -> Any:
         hearing = listeners()
         if not hearing:
             return original(self, value, *args, **kwargs)
+        given = inner.handed
+        mark = ring.mark() if given is None else inner.handed_at
         started = clock()
         inner.absorbing += 1
         try:
@@ -72,36 +101,76 @@ def _around_init(original: Any) -> Any:
             raise
         finally:
             inner.absorbing -= 1
-        duration = clock() - started
-        given = inner.handed
-        report(NAME, hearing, sys._getframe(1), _describe, self, value, given, duration)
+        duration, taken = clock() - started, ring.since(mark)
+        report(NAME, hearing, sys._getframe(1), _describe, self, value, given, taken, duration)
         return None
 
     return __init__
 
 
-def _describe(tensor: Any, value: Any, given: Any, duration_ns: int) -> Seen | None:
+def _describe(tensor: Any, value: Any, given: Any, taken: Taken, duration_ns: int) -> Seen | None:
     if isinstance(value, eager_tensor_type()):
         return None
     if isinstance(value, np.ndarray):
-        copied = _is_copy_of(value, given)
-        mine = given if copied else value
-        source = array_facts(mine)
-        return _seen(tensor, source, span_of_array(value), copied, duration_ns, id(mine))
+        return _of_array(tensor, value, given, taken, duration_ns)
     if isinstance(value, np.generic):
-        return _seen(tensor, scalar_facts(value), None, False, duration_ns, id(value))
+        return _of_scalar(tensor, value, duration_ns)
     if is_array_like(value):
         memory = numpy_memory(value)
         if memory is None:
-            dtype = dtype_name(value)
-            return _seen_from_objects(tensor, dtype, duration_ns, id(value))
-        # NumPy may call it read-only; through the pandas object it can be written to.
-        source = array_facts(memory)._replace(writable=True)
-        return _seen(tensor, source, source.span, False, duration_ns, id(value))
+            return _of_parts(tensor, value, dtype_name(value), taken, duration_ns)
+        return _of_series(tensor, value, memory, taken, duration_ns)
     dtype_within = arrays_within(value)
     if dtype_within is not None:
-        return _seen_from_objects(tensor, dtype_within, duration_ns, id(value))
+        return _of_parts(tensor, value, dtype_within, taken, duration_ns)
     return python_value(value, tensor, "tf.constant", duration_ns)
+
+
+def _of_array(
+    tensor: Any, value: np.ndarray[Any, Any], given: Any, taken: Taken, duration_ns: int
+) -> Seen:
+    copied = _is_copy_of(value, given)
+    mine = given if copied else value
+    facts = array_facts(mine)
+    storage = _storage(tensor, facts, taken, copied, span_of_array(value))
+    return _seen(tensor, mine, facts, storage, duration_ns, id(mine))
+
+
+def _of_series(
+    tensor: Any, value: Any, memory: np.ndarray[Any, Any], taken: Taken, duration_ns: int
+) -> Seen:
+    # NumPy may call it read-only; through the pandas object it can be written to.
+    facts = array_facts(memory)._replace(writable=True)
+    storage = _storage(tensor, facts, taken, False, facts.span)
+    return _seen(tensor, memory, facts, storage, duration_ns, id(value))
+
+
+def _of_scalar(tensor: Any, value: np.generic, duration_ns: int) -> Seen:
+    facts, nbytes = scalar_facts(value), tensor_nbytes(tensor)
+    storage = of_string_read() if nbytes is None else of_scalar(nbytes)
+    return _seen(tensor, np.asarray(value), facts, storage, duration_ns, id(value))
+
+
+def _of_parts(tensor: Any, value: Any, dtype: str, taken: Taken, duration_ns: int) -> Seen:
+    """Several arrays, or an object that makes its array on demand: one tensor of them."""
+    to_nbytes = tensor_nbytes(tensor)
+    storage = of_gathered(to_nbytes, span_of_tensor(tensor), taken)
+    nbytes = to_nbytes
+    if to_nbytes and dtype != MIXED and (itemsize := itemsize_of(dtype)):
+        nbytes = itemsize * (to_nbytes // tensor.dtype.size)
+    seen = _of(tensor, dtype, nbytes, storage, duration_ns, id(value))
+    if is_cast(dtype, seen.dtype_to):
+        seen.values = _values_of_parts(value, seen.dtype_to)
+    return seen
+
+
+def _values_of_parts(value: Any, dtype_to: str) -> ValueChange | None:
+    """What a cast did to the values of a list of arrays; None for anything else."""
+    if not isinstance(value, list | tuple):
+        return None
+    changes = [cast_values(p, None, dtype_to) for p in value if isinstance(p, np.ndarray)]
+    known = [change for change in changes if change is not None]
+    return functools.reduce(merge, known) if len(known) == len(value) else None
 
 
 def _is_copy_of(value: np.ndarray[Any, Any], given: Any) -> bool:
@@ -113,37 +182,42 @@ def _is_copy_of(value: np.ndarray[Any, Any], given: Any) -> bool:
     )
 
 
+def _storage(
+    tensor: Any, source: ArrayFacts, taken: Taken, copied_before: bool, handed: Span | None
+) -> Storage:
+    nbytes = tensor_nbytes(tensor)
+    if nbytes is not None and not lives_on_host(tensor):
+        return of_other_device(nbytes, taken, source.nbytes)
+    return of_constructor(
+        source,
+        span_of_tensor(tensor),
+        taken,
+        tensor.dtype.name,
+        nbytes,
+        copied_before=copied_before,
+        handed=handed,
+    )
+
+
 def _seen(
     tensor: Any,
+    array: np.ndarray[Any, Any],
     source: ArrayFacts,
-    handed: Span | None,
-    copied_before: bool,
+    storage: Storage,
     duration_ns: int,
     identity: int,
 ) -> Seen:
-    dtype_to = tensor.dtype.name
-    nbytes = tensor_nbytes(tensor)
-    if handed is None and nbytes is not None:
-        verdict = Verdict("copy", "inferred", "a scalar has no memory to share", nbytes)
-    elif not lives_on_host(tensor) and nbytes is not None:
-        before = source.nbytes if copied_before else 0
-        verdict = Verdict("copy", "inferred", "copied to another device's memory", before + nbytes)
-    else:
-        result = span_of_tensor(tensor)
-        verdict = of_constructor(source, handed, copied_before, result, dtype_to, nbytes)
-    return _of(tensor, source.dtype, source.nbytes, verdict, duration_ns, identity)
-
-
-def _seen_from_objects(tensor: Any, dtype: str, duration_ns: int, identity: int) -> Seen:
-    """Several arrays, or an object that makes its array on demand: one tensor of them."""
-    nbytes = tensor_nbytes(tensor)
-    reason = "its arrays were put together into a new buffer"
-    verdict = Verdict("copy", "inferred", reason, nbytes)
-    return _of(tensor, dtype, nbytes, verdict, duration_ns, identity)
+    seen = _of(tensor, source.dtype, source.nbytes, storage, duration_ns, identity)
+    seen.made = weakref.ref(tensor)
+    if is_cast(source.dtype, seen.dtype_to):
+        seen.values = cast_values(array, host_view(tensor), seen.dtype_to)
+    if storage.kind == VIEW:
+        seen.shared = shared_with(array, tensor)
+    return seen
 
 
 def _of(
-    tensor: Any, dtype: str, nbytes: int | None, verdict: Verdict, duration_ns: int, identity: int
+    tensor: Any, dtype: str, nbytes: int | None, storage: Storage, duration_ns: int, identity: int
 ) -> Seen:
     return Seen(
         "tf.constant",
@@ -154,7 +228,7 @@ def _of(
         HOST,
         short_device(tensor.backing_device),
         nbytes,
-        verdict,
+        storage,
         duration_ns,
         identity,
     )

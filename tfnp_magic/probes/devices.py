@@ -16,11 +16,12 @@ from tfnp_magic.facts import (
     span_of_tensor,
     tensor_nbytes,
 )
-from tfnp_magic.model import DEVICE_TO_DEVICE, Verdict
+from tfnp_magic.model import DEVICE_TO_DEVICE, Storage
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.scope import listeners
+from tfnp_magic.verdict import OBSERVED, copied, shared, unknown
 
 NAME = "device copy"
 
@@ -47,7 +48,7 @@ def _around(original: Any) -> Any:
 
 
 def _describe(tensor: Any, result: Any, duration_ns: int) -> Seen:
-    verdict = _judge(tensor, result)
+    storage = _judge(tensor, result)
     return Seen(
         "Tensor._copy_to_device",
         DEVICE_TO_DEVICE,
@@ -57,18 +58,18 @@ def _describe(tensor: Any, result: Any, duration_ns: int) -> Seen:
         short_device(tensor.backing_device),
         short_device(result.backing_device),
         tensor_nbytes(tensor),
-        verdict,
+        storage,
         duration_ns,
     )
 
 
-def _judge(tensor: Any, result: Any) -> Verdict:
+def _judge(tensor: Any, result: Any) -> Storage:
     before, after = span_of_tensor(tensor), span_of_tensor(result)
     if before is not None and before == after:
-        return Verdict("view", "observed", "both are host memory: the buffer is shared", 0)
+        return shared("both are host memory: the buffer is shared", OBSERVED)
     nbytes = tensor_nbytes(tensor)
     if tensor.backing_device != result.backing_device:
-        return Verdict("copy", "inferred", "moved to another device's memory", nbytes)
+        return copied("moved to another device's memory", nbytes)
     if before is not None and after is not None:
-        return Verdict("copy", "observed", "copied on the same device", nbytes)
-    return Verdict("unknown", "", "the memory could not be looked at", None)
+        return copied("copied on the same device", nbytes, OBSERVED)
+    return unknown("the memory could not be looked at")

@@ -11,11 +11,13 @@ import sys
 from typing import Any
 
 from tfnp_magic.facts import HOST, shape_of_tensor, short_device, span_of_tensor, tensor_nbytes
-from tfnp_magic.model import NUMPY_TO_TENSORFLOW, TENSORFLOW_TO_NUMPY, Verdict
+from tfnp_magic.hazards import shared_with
+from tfnp_magic.model import NUMPY_TO_TENSORFLOW, TENSORFLOW_TO_NUMPY, Storage
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.scope import listeners
+from tfnp_magic.verdict import OBSERVED, VIEW, copied, shared, unknown
 
 NAME = "DLPack"
 
@@ -64,26 +66,30 @@ def _around_import(original: Any) -> Any:
 
 
 def _describe_export(tensor: Any, duration_ns: int) -> Seen:
-    verdict = Verdict("view", "inferred", "DLPack shares the tensor's memory", 0)
-    return _seen(tensor, "Tensor.__dlpack__", TENSORFLOW_TO_NUMPY, verdict, duration_ns)
+    storage = shared("DLPack shares the tensor's memory")
+    return _seen(tensor, "Tensor.__dlpack__", TENSORFLOW_TO_NUMPY, storage, duration_ns)
 
 
 def _describe_import(tensor: Any, address: int | None, duration_ns: int) -> Seen:
     route = "tf.experimental.dlpack.from_dlpack"
-    return _seen(tensor, route, NUMPY_TO_TENSORFLOW, _judge(tensor, address), duration_ns)
+    storage = _judge(tensor, address)
+    seen = _seen(tensor, route, NUMPY_TO_TENSORFLOW, storage, duration_ns)
+    if storage.kind == VIEW:
+        seen.shared = shared_with(None, tensor)
+    return seen
 
 
-def _judge(tensor: Any, address: int | None) -> Verdict:
+def _judge(tensor: Any, address: int | None) -> Storage:
     span = span_of_tensor(tensor)
     if span is None or address is None:
-        return Verdict("unknown", "", "the memory could not be looked at", None)
+        return unknown("the memory could not be looked at")
     if span.start == address:
-        return Verdict("view", "observed", "shares memory with what exported it", 0)
-    return Verdict("copy", "observed", "TensorFlow copied it", tensor_nbytes(tensor))
+        return shared("shares memory: writing to what exported it changes the tensor", OBSERVED)
+    return copied("TensorFlow copied it", tensor_nbytes(tensor), OBSERVED)
 
 
 def _seen(
-    tensor: Any, route: str, direction: str, verdict: Verdict, duration_ns: int | None
+    tensor: Any, route: str, direction: str, storage: Storage, duration_ns: int | None
 ) -> Seen:
     device, dtype = short_device(tensor.backing_device), tensor.dtype.name
     leaving = direction == TENSORFLOW_TO_NUMPY
@@ -96,7 +102,7 @@ def _seen(
         device if leaving else HOST,
         HOST if leaving else device,
         tensor_nbytes(tensor),
-        verdict,
+        storage,
         duration_ns,
     )
 

@@ -10,20 +10,37 @@ from __future__ import annotations
 import functools
 import math
 import sys
+from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfnp_magic.facts import HOST, Span, eager_tensor_type, short_device, span_of_tensor
-from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Verdict
+from tfnp_magic.facts import (
+    HOST,
+    Span,
+    eager_tensor_type,
+    host_view,
+    short_device,
+    span_of_tensor,
+    tensor_nbytes,
+)
+from tfnp_magic.hazards import Shared, shared_with
+from tfnp_magic.interrupts import raised_by_signal
+from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Storage
+from tfnp_magic.probes.allocations import ring
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import array_facts, report, scalar_facts
+from tfnp_magic.probes.reporting import array_facts, cast_values, report, scalar_facts
 from tfnp_magic.probes.sources import dtype_name, is_array_like, numpy_memory
 from tfnp_magic.recorder import Recorder, Seen
-from tfnp_magic.scope import listeners
-from tfnp_magic.verdict import ArrayFacts, may_be_shared, of_op_argument
+from tfnp_magic.scope import inner, listeners
+from tfnp_magic.verdict import VIEW, ArrayFacts, copied, is_cast, may_be_shared, of_op_argument
 
 NAME = "op argument"
+
+TAPE = "a GradientTape"
+"""Who may hold an array's memory that an op read in place."""
+
+Taken = tuple[Span, ...] | None
 
 
 def patches() -> list[AttributePatch]:
@@ -53,6 +70,7 @@ def _around(original: Any) -> Any:
     settled = (tensor_type, sys.modules["tensorflow"].Variable, str, type(None))
 
     def fast_path_execute(context: Any, op: str, name: Any, *arguments: Any) -> Any:
+        mark = ring.mark()
         try:
             result = original(context, op, name, *arguments)
         except BaseException as exc:
@@ -63,17 +81,40 @@ def _around(original: Any) -> Any:
         if others and not all(isinstance(value, settled) for value in others):
             hearing = listeners()
             if hearing:
-                _tell(hearing, op, inputs, result)
+                _tell(hearing, op, inputs, result, ring.since(mark))
+        elif op == "Cast":
+            tell_cast(inputs[0], result, sys._getframe(1))
         return result
 
     return fast_path_execute
 
 
-def _tell(hearing: list[Recorder], op: str, inputs: tuple[Any, ...], result: Any) -> None:
+def tell_cast(tensor: Any, result: Any, frame: FrameType) -> None:
+    """An op cast a tensor: part of the conversion if the same call made it of an array."""
+    for recorder in listeners():
+        inner.values_limit = recorder.values_limit
+        try:
+            recorder.see_cast(
+                frame,
+                tensor,
+                result.dtype.name,
+                tensor_nbytes(result) or 0,
+                lambda: cast_values(host_view(tensor), host_view(result), result.dtype.name),
+            )
+        except Exception as error:
+            if raised_by_signal(error):
+                raise
+            recorder.silence(NAME, error)
+
+
+def _tell(
+    hearing: list[Recorder], op: str, inputs: tuple[Any, ...], result: Any, taken: Taken
+) -> None:
     frame = sys._getframe(2)
+    left = list(taken or ())
     for position, value in enumerate(inputs):
         for source in _sources(value):
-            report(NAME, hearing, frame, _describe, op, position, inputs, source, result)
+            report(NAME, hearing, frame, _describe, op, position, inputs, source, result, left)
         if _is_python_value(value):
             report(NAME, hearing, frame, _describe_python, op, position, inputs, value)
 
@@ -104,7 +145,7 @@ def _describe_python(op: str, position: int, inputs: tuple[Any, ...], value: Any
     dtype_to = _wanted(op, position, inputs) or ("float32" if _is_real(value) else "int32")
     shape = np.shape(value) if isinstance(value, list | tuple) else ()
     nbytes = math.prod(shape) * _itemsize(dtype_to)
-    verdict = Verdict("copy", "inferred", "Python objects have no memory to share", nbytes)
+    storage = copied("Python objects have no memory to share", nbytes, copies=1 if nbytes else 0)
     return Seen(
         f"tf.raw_ops.{op}",
         PYTHON_TO_TENSORFLOW,
@@ -114,8 +155,9 @@ def _describe_python(op: str, position: int, inputs: tuple[Any, ...], value: Any
         HOST,
         "CPU:0",
         nbytes,
-        verdict,
+        storage,
         None,
+        both_ends=False,
     )
 
 
@@ -130,25 +172,49 @@ def _itemsize(dtype: str) -> int:
     return sys.modules["tensorflow"].as_dtype(dtype).size or 0
 
 
-def _describe(op: str, position: int, inputs: tuple[Any, ...], source: Any, result: Any) -> Seen:
+def _describe(
+    op: str,
+    position: int,
+    inputs: tuple[Any, ...],
+    source: Any,
+    result: Any,
+    left: list[Span],
+) -> Seen:
     facts, shape = _facts(source)
     dtype_to = _wanted(op, position, inputs) or facts.dtype
     results = _tensors(result)
-    verdict = _verdict(facts, dtype_to, shape, results)
-    device = short_device(results[0].backing_device) if results else "CPU:0"
-    return Seen(
+    storage = _storage(facts, dtype_to, shape, results, left)
+    seen = Seen(
         f"tf.raw_ops.{op}",
         NUMPY_TO_TENSORFLOW,
         shape,
         facts.dtype,
         dtype_to,
         HOST,
-        device,
+        short_device(results[0].backing_device) if results else "CPU:0",
         facts.nbytes,
-        verdict,
+        storage,
         None,
         id(source),
+        both_ends=False,
     )
+    array = source if isinstance(source, np.ndarray) else numpy_memory(source)
+    if is_cast(facts.dtype, dtype_to):
+        seen.values = cast_values(array, None, dtype_to)
+    elif storage.kind == VIEW and array is not None:
+        seen.shared = _shared(array, facts, results)
+    return seen
+
+
+def _shared(array: np.ndarray[Any, Any], facts: ArrayFacts, results: list[Any]) -> Shared | None:
+    """What to watch: a result in the array's memory, or a tape that may hold on to it."""
+    for tensor in results:
+        span = span_of_tensor(tensor)
+        if span is not None and facts.span is not None and span.overlaps(facts.span):
+            return shared_with(array, tensor)
+    if not sys.modules["tensorflow.python.pywrap_tfe"].TFE_Py_TapeSetIsEmpty():
+        return shared_with(array, None, TAPE)
+    return None
 
 
 def _facts(source: Any) -> tuple[ArrayFacts, tuple[int, ...]]:
@@ -184,15 +250,31 @@ def _tensors(result: Any) -> list[Any]:
     return [value for value in values if isinstance(value, eager_tensor_type())]
 
 
-def _verdict(
-    facts: ArrayFacts, dtype_to: str, shape: tuple[int, ...], results: list[Any]
-) -> Verdict:
+def _storage(
+    facts: ArrayFacts, dtype_to: str, shape: tuple[int, ...], results: list[Any], left: list[Span]
+) -> Storage:
     if facts.dtype.startswith(("<U", "|S", "object")):
-        return Verdict("copy", "inferred", "strings are copied one by one", None)
+        return copied("strings are copied one by one", None, copies=None)
     spans: tuple[Span, ...] = ()
     if may_be_shared(facts, dtype_to):  # else no result can lie in the array's memory
         spans = tuple(span for tensor in results if (span := span_of_tensor(tensor)) is not None)
-    return of_op_argument(facts, dtype_to, _nbytes_as(dtype_to, shape, facts), spans)
+    to_nbytes = _nbytes_as(dtype_to, shape, facts)
+    buffer = _take(left, to_nbytes) if _is_converted(facts, dtype_to) else None
+    return of_op_argument(facts, dtype_to, to_nbytes, spans, buffer)
+
+
+def _is_converted(facts: ArrayFacts, dtype_to: str) -> bool:
+    """Whether NumPy puts the argument into another array before TensorFlow takes it."""
+    return not facts.contiguous or is_cast(facts.dtype, dtype_to)
+
+
+def _take(left: list[Span], nbytes: int) -> Span | None:
+    """The first of the buffers that NumPy took which has this size; no other argument has it."""
+    for buffer in left:
+        if nbytes and buffer.stop - buffer.start == nbytes:
+            left.remove(buffer)
+            return buffer
+    return None
 
 
 def _nbytes_as(dtype: str, shape: tuple[int, ...], facts: ArrayFacts) -> int:

@@ -18,13 +18,13 @@ from tfnp_magic.model import (
     PYTHON_TO_TENSORFLOW,
     TENSORFLOW_TO_NUMPY,
     TENSORFLOW_TO_PYTHON,
-    Verdict,
 )
 from tfnp_magic.probes.patch import CodePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
 from tfnp_magic.probes.sources import arrays_within, dtype_name, is_array_like
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.scope import inner, listeners
+from tfnp_magic.verdict import copied
 
 NAME = "TensorProto"
 GRAPH = "graph"
@@ -77,9 +77,9 @@ def _describe_make(values: Any, proto: Any, duration_ns: int) -> Seen:
     # A Python number with a shape is written once, however many elements it fills.
     count = np.size(values) if direction == PYTHON_TO_TENSORFLOW else np.prod(shape, dtype=np.int64)
     nbytes = int(count) * dtype.size if dtype.size else None
-    verdict = Verdict("copy", "inferred", "written into a TensorProto", nbytes)
+    storage = copied("written into a TensorProto", nbytes)
     if _in_graph():
-        verdict = Verdict("copy", "inferred", "baked into the graph as a constant", nbytes)
+        storage = copied("baked into the graph as a constant", nbytes)
     return Seen(
         "tf.make_tensor_proto",
         direction,
@@ -89,7 +89,7 @@ def _describe_make(values: Any, proto: Any, duration_ns: int) -> Seen:
         device,
         GRAPH if _in_graph() else HOST,
         nbytes,
-        verdict,
+        storage,
         duration_ns,
         id(values),
     )
@@ -113,7 +113,7 @@ def _in_graph() -> bool:
 
 def _describe_read(proto: Any, array: Any, duration_ns: int) -> Seen:
     dtype = sys.modules["tensorflow"].as_dtype(proto.dtype).name
-    verdict = Verdict("copy", "inferred", "read out of a TensorProto", int(array.nbytes))
+    storage = copied("read out of a TensorProto", int(array.nbytes))
     return Seen(
         "tf.make_ndarray",
         TENSORFLOW_TO_NUMPY,
@@ -123,7 +123,7 @@ def _describe_read(proto: Any, array: Any, duration_ns: int) -> Seen:
         GRAPH if _in_graph() else HOST,
         HOST,
         int(array.nbytes),
-        verdict,
+        storage,
         duration_ns,
         id(proto),
     )

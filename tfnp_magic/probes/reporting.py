@@ -10,17 +10,23 @@ from typing import Any
 import numpy as np
 
 from tfnp_magic.facts import HOST, name_of_dtype, shape_of_tensor, short_device, span_of_array
+from tfnp_magic.hazards import shared_with
 from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.model import (
     PYTHON_TO_TENSORFLOW,
     TENSORFLOW_TO_NUMPY,
     TENSORFLOW_TO_PYTHON,
-    Verdict,
+    Storage,
 )
+from tfnp_magic.probes.allocations import ring
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.route import Reader
+from tfnp_magic.scope import inner
+from tfnp_magic.values import ValueChange, compare, emulate
 from tfnp_magic.verdict import (
     ArrayFacts,
+    copied,
+    is_cast,
     of_copying_read,
     of_dropped_view,
     of_kept_view,
@@ -54,6 +60,7 @@ def report(
     """
     hearing = [recorder for recorder in hearing if recorder.hears(probe)]
     try:
+        inner.values_limit = _limit(hearing)
         seen = describe(*args) if hearing else None
         if seen is not None:
             for recorder in hearing:
@@ -63,6 +70,34 @@ def report(
             raise
         for recorder in hearing:
             recorder.silence(probe, error)
+
+
+def _limit(hearing: list[Recorder]) -> int | None:
+    """The most that any of them wants compared."""
+    limits = [recorder.values_limit for recorder in hearing]
+    return None if None in limits else max((n for n in limits if n is not None), default=0)
+
+
+def cast_values(
+    source: np.ndarray[Any, Any] | None, result: np.ndarray[Any, Any] | None, dtype_to: str
+) -> ValueChange | None:
+    """What a cast did to the values: both ends compared, or the cast made again of a sample.
+
+    Parameters
+    ----------
+    source
+        The array before the cast; None if it cannot be looked at.
+    result
+        The array after it; None where only its dtype is known.
+    dtype_to
+        NumPy's name of that dtype.
+    """
+    limit = inner.values_limit
+    if source is None or limit == 0:
+        return None
+    if result is not None and result.shape == source.shape:
+        return compare(source, result, limit)
+    return emulate(source, dtype_to, limit)
 
 
 def array_facts(array: np.ndarray[Any, Any]) -> ArrayFacts:
@@ -102,26 +137,38 @@ _RETURNING = frozenset(
 class _Look:
     """See `tfnp_magic.recorder.Look`; holds weak references and facts only."""
 
-    __slots__ = ("_exported", "_nbytes", "_remnant", "_tensor")
+    __slots__ = ("_dtype", "_elements", "_exported", "_mark", "_nbytes", "_remnant", "_tensor")
 
     def __init__(
         self, tensor: Any, remnant: np.ndarray[Any, Any], nbytes: int, exported: bool
     ) -> None:
         self._tensor, self._remnant = weakref.ref(tensor), weakref.ref(remnant)
         self._nbytes, self._exported = nbytes, exported
+        self._elements, self._dtype = remnant.size, name_of_dtype(remnant.dtype)
+        self._mark = ring.mark()
 
-    def judge(self, reader: Reader) -> Verdict:
+    def values_as(self, dtype: str) -> ValueChange | None:
+        """What a cast to this dtype does to the tensor's values."""
+        array = self._remnant()
+        return None if array is None else cast_values(array, None, dtype)
+
+    def judge(self, reader: Reader, target: str | None) -> Storage:
         """Judge by what is alive now: the array over the tensor's memory, and the tensor."""
-        if reader.plain and reader.name in _COPYING:
-            return of_copying_read(self._nbytes)
+        buffers = ring.since(self._mark)
+        converts = reader.name in _COPYING or reader.name in _RETURNING
+        if converts and target is not None and is_cast(self._dtype, target):
+            nbytes = self._elements * np.dtype(target).itemsize
+            return of_copying_read(nbytes, buffers, cast=True)
+        if (reader.plain and reader.name in _COPYING) or reader.copied:
+            return of_copying_read(self._nbytes, buffers, cast=False)
         array = self._remnant()
         if array is not None:
             # TensorFlow's own array behind an exported buffer may be writable; what the
             # consumer gets of it is not.
             writable = bool(array.flags.writeable) and not self._exported
             return of_kept_view(self._tensor() is not None, writable)
-        converts = reader.name in _COPYING or reader.name in _RETURNING
-        return of_dropped_view(reader.within or (converts and not reader.plain))
+        may_have_copied = reader.within or (converts and not reader.plain)
+        return of_dropped_view(may_have_copied, self._nbytes, buffers)
 
 
 def read_of(
@@ -156,13 +203,16 @@ def read_of(
     dtype = tensor.dtype.name
     nbytes = None if dtype == "string" else int(getattr(remnant, "nbytes", 0))
     is_array = isinstance(remnant, np.ndarray)
-    verdict: Verdict | _Look
+    storage: Storage | _Look
+    shared = None
     if nbytes is None:
-        verdict = of_string_read()
+        storage = of_string_read()
     elif is_array and not handed_out:
-        verdict = _Look(tensor, remnant, nbytes, exported)
+        storage = _Look(tensor, remnant, nbytes, exported)
+        if not exported and remnant.flags.writeable and not to_python:
+            shared = shared_with(remnant, tensor)
     else:
-        verdict = of_numpy_method(is_array and bool(remnant.flags.owndata), nbytes, is_array)
+        storage = of_numpy_method(is_array and bool(remnant.flags.owndata), nbytes, is_array)
     return Seen(
         lowest,
         TENSORFLOW_TO_PYTHON if to_python else TENSORFLOW_TO_NUMPY,
@@ -172,9 +222,10 @@ def read_of(
         short_device(tensor.backing_device),
         HOST,
         nbytes,
-        verdict,
+        storage,
         duration_ns,
         id(tensor),
+        shared=shared,
     )
 
 
@@ -186,7 +237,7 @@ def _dtype_of(array: Any, of_tensor: str) -> str:
 def python_value(value: Any, tensor: Any, lowest: str, duration_ns: int | None) -> Seen:
     """A Python number, string or sequence became a tensor."""
     nbytes = None if tensor.dtype.name == "string" else tensor.dtype.size * _elements(tensor)
-    verdict = Verdict("copy", "inferred", "Python objects have no memory to share", nbytes)
+    storage = copied("Python objects have no memory to share", nbytes, copies=1 if nbytes else 0)
     return Seen(
         lowest,
         PYTHON_TO_TENSORFLOW,
@@ -196,7 +247,7 @@ def python_value(value: Any, tensor: Any, lowest: str, duration_ns: int | None) 
         HOST,
         short_device(tensor.backing_device),
         nbytes,
-        verdict,
+        storage,
         duration_ns,
     )
 

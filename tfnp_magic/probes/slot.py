@@ -10,7 +10,6 @@ first, return its failure untouched, and tell Python only about success.
 from __future__ import annotations
 
 import ctypes
-import mmap
 import platform
 import struct
 import sys
@@ -20,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tfnp_magic import interrupts
+from tfnp_magic.probes.machine_code import Page, Unsupported, address_of, call, quad
 
 _WORD = ctypes.sizeof(ctypes.c_void_p)
 # Field of PyTypeObject, counted in pointers behind a PyVarObject's head (CPython's
@@ -29,10 +29,6 @@ _WORD = ctypes.sizeof(ctypes.c_void_p)
 _AS_BUFFER = 17
 
 Listener = Callable[[Any, int, int, int, int], None]
-
-
-class Unsupported(RuntimeError):
-    """This interpreter or machine is not one whose slot we know how to swap."""
 
 
 class PyBuffer(ctypes.Structure):
@@ -188,17 +184,8 @@ class _Code:
     """
 
     def __init__(self, original: int, callback: _Callback) -> None:
-        code = _assemble(original, callback.address, id(callback.deferred))
-        self._page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
-        self._page.write(code)
-        self._anchor = ctypes.c_char.from_buffer(self._page)
-        self.address = ctypes.addressof(self._anchor)
-        protect = ctypes.CDLL(None, use_errno=True).mprotect
-        executable = mmap.PROT_READ | mmap.PROT_EXEC
-        if protect(ctypes.c_void_p(self.address), ctypes.c_size_t(mmap.PAGESIZE), executable):
-            raise Unsupported("this system does not let a process make code executable")
-        # Forever: a thread may be in the code when the trace ends, or the interpreter.
-        _FOREVER.append((self, callback))
+        self.address = Page(_assemble(original, callback.address, id(callback.deferred))).address
+        _FOREVER.append(callback)
 
 
 _FOREVER: list[Any] = []
@@ -208,12 +195,12 @@ def _assemble(original: int, note: int, deferred: int) -> bytes:
     libc, api = ctypes.CDLL(None), ctypes.pythonapi
     arguments = bytes.fromhex("4889df 4c89e6 4489ea")  # mov rdi,rbx; mov rsi,r12; mov edx,r13d
     defer = (
-        b"\x48\xbf" + _quad(_address(api.PyObject_IsTrue))  # mov rdi, ...
-        + b"\x48\xbe" + _quad(deferred)  # mov rsi, ...
-        + _call(_address(api.Py_AddPendingCall))
+        b"\x48\xbf" + quad(address_of(api.PyObject_IsTrue))  # mov rdi, ...
+        + b"\x48\xbe" + quad(deferred)  # mov rsi, ...
+        + call(address_of(api.Py_AddPendingCall))
     )  # fmt: skip
     told = (
-        arguments + bytes.fromhex("4889e1") + _call(note)  # mov rcx,rsp
+        arguments + bytes.fromhex("4889e1") + call(note)  # mov rcx,rsp
         + bytes.fromhex("85c0 74") + bytes([len(defer)])  # test eax,eax; jz over defer
         + defer
         + bytes.fromhex("31c0")  # xor eax,eax
@@ -221,21 +208,9 @@ def _assemble(original: int, note: int, deferred: int) -> bytes:
     return (
         bytes.fromhex("53 4154 4155 4883ec10")  # push rbx, r12, r13; sub rsp,16
         + bytes.fromhex("4889fb 4989f4 4189d5")  # mov rbx,rdi; mov r12,rsi; mov r13d,edx
-        + bytes.fromhex("bf01000000 4889e6") + _call(_address(libc.clock_gettime))
-        + arguments + _call(original)
+        + bytes.fromhex("bf01000000 4889e6") + call(address_of(libc.clock_gettime))
+        + arguments + call(original)
         + bytes.fromhex("85c0 75") + bytes([len(told)])  # test eax,eax; jnz over told
         + told
         + bytes.fromhex("4883c410 415d 415c 5b c3")  # add rsp,16; pop r13, r12, rbx; ret
     )  # fmt: skip
-
-
-def _call(address: int) -> bytes:
-    return b"\x48\xb8" + _quad(address) + b"\xff\xd0"  # mov rax, address; call rax
-
-
-def _quad(number: int) -> bytes:
-    return struct.pack("<Q", number)
-
-
-def _address(function: Any) -> int:
-    return ctypes.cast(function, ctypes.c_void_p).value or 0

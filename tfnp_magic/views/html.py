@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tfnp_magic.model import Recording
 from tfnp_magic.views.text import NUMBERS, joined
-from tfnp_magic.views.wording import cut, plain, remarks, totals
+from tfnp_magic.views.wording import cut, plain, remarks, told_findings, totals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,16 +20,22 @@ if TYPE_CHECKING:
 _CELL = "text-align:left;vertical-align:top;padding:2px 8px;white-space:nowrap"
 _NUMBER = "text-align:right;vertical-align:top;padding:2px 8px;white-space:nowrap"
 _WRAPPED = "text-align:left;vertical-align:top;padding:2px 8px;white-space:normal;min-width:"
-_LEAST = {"code": "24em", "inner": "8em", "shape": "6em", "reason": "24em"}
+_LEAST = {"code": "24em", "inner": "8em", "shape": "6em", "values": "16em", "reason": "24em"}
 """Widths that columns of long texts may shrink to; a table as wide as its texts hides most."""
+
+_FINDING = "margin:4px 0;padding-left:1em;text-indent:-0.7em"
 
 _LONGEST = 400  # characters of a cell: a line of source may be a file of its own
 _MARKED = ";font-weight:bold;background:rgba(255,80,0,0.25)"
 
 
 def report(recording: Recording) -> str:
-    """Totals in one sentence, the summary table, and what the table does not hold."""
+    """Totals in one sentence, the findings, the summary table, and what it does not hold."""
     parts = [f'<p style="margin:4px 0"><b>{_text(totals(recording))}</b></p>']
+    parts += [
+        f'<p style="{_FINDING}"><b>!</b> {_text(finding.sentence)}</p>'
+        for finding in told_findings(recording)
+    ]
     if recording.ledger:
         parts.append(table(recording.summary()))
     parts += [f'<p style="margin:4px 0">{_text(remark)}</p>' for remark in remarks(recording)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.model import Crossing, Recording
+from tfnp_magic.values import ValueChange, in_words, merge
 from tfnp_magic.views.wording import inner_text, shapes_text
 
 if TYPE_CHECKING:
@@ -16,11 +18,14 @@ if TYPE_CHECKING:
 COLUMNS = (
     "line", "code", "inner", "route", "direction", "explicit", "count", "shape",
     "dtype_from", "dtype_to", "cast", "device_from", "device_to", "bytes", "copied_bytes",
-    "storage", "seconds", "reason",
+    "storage", "seconds", "reason", "copies", "values",
 )  # fmt: skip
 """Stable, documented in the README; new ones may be added behind."""
 
-LEDGER_COLUMNS = (*COLUMNS, "evidence", "source", "function")
+LEDGER_COLUMNS = (
+    *COLUMNS, "evidence", "source", "function", "cast_evidence", "moved_bytes",
+    "values_checked", "values_changed", "largest_relative_error",
+)  # fmt: skip
 
 
 def summary_frame(recording: Recording) -> pd.DataFrame:
@@ -46,6 +51,9 @@ def ledger_frame(recording: Recording) -> pd.DataFrame:
             {
                 **_row([crossing]),
                 "evidence": crossing.evidence,
+                "cast_evidence": crossing.cast_evidence,
+                "moved_bytes": crossing.moved_bytes,
+                **_values_row(crossing.values),
                 "source": place.source if place else "",
                 "function": place.function if place else "",
             }
@@ -90,7 +98,25 @@ def _row(group: list[Crossing]) -> dict[str, Any]:
         "copied_bytes": _total(crossing.copied_bytes for crossing in group),
         "seconds": _seconds(_total(crossing.duration_ns for crossing in group)),
         "reason": _reasons(group),
+        "copies": _total(crossing.copies for crossing in group),
+        "values": _values_text(group),
     }
+
+
+def _values_row(values: ValueChange | None) -> dict[str, Any]:
+    """What became of the values, in figures; missing where that was not looked at."""
+    if values is None:
+        return {"values_checked": None, "values_changed": None, "largest_relative_error": None}
+    return {
+        "values_checked": values.checked,
+        "values_changed": values.changed,
+        "largest_relative_error": values.largest_relative_error,
+    }
+
+
+def _values_text(group: list[Crossing]) -> str:
+    known = [crossing.values for crossing in group if crossing.values is not None]
+    return in_words(functools.reduce(merge, known)) if known else ""
 
 
 def _total(values: Iterable[int | None]) -> int | None:
@@ -126,5 +152,6 @@ def _frame(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame
 
 _DTYPES = {
     "line": "Int64", "explicit": "bool", "count": "int64", "bytes": "Int64",
-    "copied_bytes": "Int64", "seconds": "float64",
+    "copied_bytes": "Int64", "seconds": "float64", "copies": "Int64", "moved_bytes": "Int64",
+    "values_checked": "Int64", "values_changed": "Int64", "largest_relative_error": "float64",
 }  # fmt: skip

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 import shutil
+import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfnp_magic.model import Recording
-from tfnp_magic.views.wording import cut, plain, remarks, totals, width_of
+from tfnp_magic.views.wording import cut, plain, remarks, told_findings, totals, width_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NUMBERS = ("line", "count", "bytes", "copied bytes", "seconds")
+NUMBERS = ("line", "count", "bytes", "copied bytes", "copies", "seconds")
 """Columns that are aligned to the right."""
 
 _KEYS = ("line", "route")
@@ -26,14 +27,14 @@ _KEYS = ("line", "route")
 _CUT = {"code": 40, "route": 48}
 """Columns that a reader can look up: cut where they are wider than this."""
 
-_WRAPPED = {"inner": 40, "shape": 32, "dtype": 40}
+_WRAPPED = {"inner": 40, "shape": 32, "dtype": 40, "values": 48}
 """Columns that are wrapped at this width; the others are as wide as the page at most."""
 
 _GAP = "  "
 
 
 def report(recording: Recording, width: int | None = None) -> str:
-    """Totals in one sentence, the summary table, and what the table does not hold.
+    """Totals in one sentence, the findings, the summary table, and what it does not hold.
 
     Parameters
     ----------
@@ -45,10 +46,19 @@ def report(recording: Recording, width: int | None = None) -> str:
     """
     width = width or max(80, shutil.get_terminal_size((120, 24)).columns)
     parts = [plain(totals(recording))]
+    if told := told_findings(recording):
+        parts += ["", *(_item(plain(finding.sentence), width) for finding in told)]
     if recording.ledger:
         parts += ["", table(recording.summary(), width), ""]
     parts += [plain(remark) for remark in remarks(recording)]
     return "\n".join(parts).rstrip("\n")
+
+
+def _item(sentence: str, width: int) -> str:
+    """One finding as an item of a list, folded to the width."""
+    return textwrap.fill(
+        sentence, width, initial_indent="  ! ", subsequent_indent="    ", break_on_hyphens=False
+    )
 
 
 def table(summary: pd.DataFrame, width: int) -> str:
@@ -63,7 +73,7 @@ def table(summary: pd.DataFrame, width: int) -> str:
 def joined(summary: pd.DataFrame) -> dict[str, list[str]]:
     """The summary's columns as text: from and to as one, numbers as a reader wants them.
 
-    ``inner`` is left out where it says nothing.
+    ``inner`` and ``values`` are left out where they say nothing.
     """
     columns: dict[str, list[Any]] = {str(name): summary[name].to_list() for name in summary}
     texts = {
@@ -75,15 +85,19 @@ def joined(summary: pd.DataFrame) -> dict[str, list[str]]:
         "device": _arrows(columns["device_from"], columns["device_to"]),
         "bytes": [_number(nbytes) for nbytes in columns["bytes"]],
         "copied bytes": [_number(nbytes) for nbytes in columns["copied_bytes"]],
+        "copies": [_number(number) for number in columns["copies"]],
         "seconds": ["?" if s != s else f"{s:.6f}" for s in columns["seconds"]],
     }
-    return {name: texts[name] for name in _ORDER if name != "inner" or any(columns["inner"])}
+    return {name: texts[name] for name in _ORDER if name not in _OFTEN_EMPTY or any(columns[name])}
 
 
 _ORDER = (
     "line", "code", "inner", "route", "direction", "explicit", "count", "shape", "dtype", "cast",
-    "device", "bytes", "copied bytes", "storage", "seconds", "reason",
+    "device", "bytes", "copied bytes", "copies", "storage", "seconds", "values", "reason",
 )  # fmt: skip
+
+_OFTEN_EMPTY = ("inner", "values")
+"""Columns that are left out where they say nothing."""
 
 
 def _number(value: Any) -> str:

@@ -97,8 +97,9 @@ def totals(inventory: Inventory) -> str:
 
 
 def sentences(inventory: Inventory) -> list[str]:
-    """One sentence or two for each group, then what is not known."""
-    found = [_group_sentence(group) for group in inventory.groups]
+    """What was written to while shared, a sentence or two for each group, what is not known."""
+    found = [f"Written to: {sentence}" for sentence in inventory.written]
+    found += [_group_sentence(group) for group in inventory.groups]
     variables = [row.name for row in inventory.rows if row.kind == "Variable"]
     if variables:
         found.append(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-from tfnp_magic.model import Crossing, Recording, Site
+from tfnp_magic.advice import Finding, findings
+from tfnp_magic.model import Crossing, Hazard, Recording, Site
 
 # Control and format characters, lone surrogates, separators of lines and paragraphs:
 # what steers a terminal, reorders or hides what a reader sees, or cannot be encoded.
@@ -77,7 +78,7 @@ def totals(recording: Recording) -> str:
         f"{_sum_text(ledger, 'copied_bytes')} copied",
         *_moves(ledger),
         _casts(ledger),
-        *_sharing(ledger),
+        *_sharing(recording.hazards),
     ]
     return f"{name}{ended}: {', '.join(parts)}."
 
@@ -122,26 +123,38 @@ def _casts(ledger: list[Crossing]) -> str:
     return f"{number} ({', '.join(kinds)}{_at_lines(silent)})"
 
 
-def _sharing(ledger: list[Crossing]) -> list[str]:
-    """Conversions after which writing to an array changes a tensor."""
-    shared = [crossing for crossing in ledger if "writing" in crossing.reason]
-    if not shared:
+def _sharing(hazards: list[Hazard]) -> list[str]:
+    """Tensors that change when somebody writes to an array, and those that did."""
+    if not hazards:
         return []
-    number = sum(crossing.count for crossing in shared)
-    where = _at_lines(shared).removeprefix(", ")
-    return [
-        f"{number:,} left a writable array sharing a tensor's memory" + f" ({where})" * bool(where)
-    ]
+    written = [hazard for hazard in hazards if hazard.written]
+    text = f"{counted(len(hazards), 'writable array')} sharing a tensor's memory"
+    if written:
+        text += f", {len(written):,} of them written to" if len(hazards) > 1 else ", written to"
+    return [text + _of_lines([hazard.site for hazard in hazards], " (", ")")]
 
 
 def _at_lines(ledger: list[Crossing]) -> str:
     """``, line 4`` or ``, lines 4, 7``, the first few; empty where no line is known."""
-    lines = sorted({crossing.site.line.line for crossing in ledger if crossing.site.line})
+    return _of_lines([crossing.site for crossing in ledger], ", ")
+
+
+def _of_lines(sites: list[Site], before: str, after: str = "") -> str:
+    lines = sorted({site.line.line for site in sites if site.line})
     if not lines:
         return ""
     shown = ", ".join(str(line) for line in lines[:_MOST_LINES])
     more = ", …" if len(lines) > _MOST_LINES else ""
-    return f", line{'s' if len(lines) > 1 else ''} {shown}{more}"
+    return f"{before}line{'s' if len(lines) > 1 else ''} {shown}{more}{after}"
+
+
+_MOST_FINDINGS = 12
+"""Findings that a report tells; the recording has them all."""
+
+
+def told_findings(recording: Recording) -> list[Finding]:
+    """The findings that a report shows, the worst first."""
+    return findings(recording)[:_MOST_FINDINGS]
 
 
 def remarks(recording: Recording) -> list[str]:
@@ -153,6 +166,11 @@ def remarks(recording: Recording) -> list[str]:
             f"asked for ({bytes_text(recording.housekeeping_bytes)}): axes, shapes, Python "
             "numbers, scalars of the libraries' own."
         )
+    if (more := len(findings(recording)) - _MOST_FINDINGS) > 0:
+        sentences.append(f"Not shown: {counted(more, 'more finding')}.")
+    if recording.hazards_unwatched:
+        number = counted(recording.hazards_unwatched, "more conversion")
+        sentences.append(f"Not watched: the memory that {number} shared; there were too many.")
     if recording.left_out:
         sentences.append(
             f"Left out: {counted(recording.left_out, 'conversion')} of threads or tasks "

@@ -1,0 +1,150 @@
+"""From a recording to what its reader should know first, ranked by harm. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tfnp_magic.model import TENSORFLOW_TO_NUMPY, Crossing, Hazard, Place, Recording, Site
+from tfnp_magic.values import in_words
+
+
+class Finding(NamedTuple):
+    """One thing that can hurt, in a sentence.
+
+    Attributes
+    ----------
+    kind
+        ``written`` (shared memory was written to), ``cast`` (a cast changed values), or
+        ``shared`` (memory that can be written to is shared).
+    site
+        Where it came about.
+    sentence
+        What happened, with line and figures, and what to write instead.
+    """
+
+    kind: str
+    site: Site
+    sentence: str
+
+
+def findings(recording: Recording) -> list[Finding]:
+    """What to know first: memory written to, values that casts changed, memory shared."""
+    return [
+        *(Finding("written", h.site, of_written(h)) for h in recording.hazards if h.written),
+        *_of_casts(recording.ledger),
+        *(Finding("shared", h.site, _of_shared(h)) for h in recording.hazards if not h.written),
+    ]
+
+
+def of_written(hazard: Hazard, title: str = "") -> str:
+    """Say that shared memory was written to; with a title, where the lines are another cell's."""
+    where, array = _where(hazard.site) + (f" of {title}" if title else ""), _array(hazard)
+    if hazard.holder:
+        return (
+            f"{where}: {hazard.route} took {array} in place for {hazard.holder}, which still "
+            f"needed it when {_writer(hazard)}: what is computed from it may be wrong. "
+            f"{_instead_of_sharing(hazard)}"
+        )
+    return (
+        f"{where}: {_tensor(hazard)} shares memory with {array}, and {_writer(hazard)}: "
+        f"{hazard.tensor or 'the tensor'} changed with it. {_instead_of_sharing(hazard)}"
+    )
+
+
+def _of_shared(hazard: Hazard) -> str:
+    return (
+        f"{_where(hazard.site)}: {_tensor(hazard)} shares memory with {_array(hazard)}, which "
+        f"can be written to: that would change {hazard.tensor or 'the tensor'}. "
+        f"{_instead_of_sharing(hazard)}"
+    )
+
+
+def _where(site: Site) -> str:
+    """``line 4``, or the inner line where no line of the cell led there."""
+    place = site.line or site.inner
+    return "somewhere" if place is None else f"line {place.line}"
+
+
+def _array(hazard: Hazard) -> str:
+    name = f"`{hazard.array}`" if hazard.array else "an array"
+    made = hazard.made_at
+    if made is None:
+        return name
+    line = hazard.site.line
+    here = " on that line" if line is not None and made.line == line.line else ""
+    return f"{name} (made{here or f' on line {made.line}'})"
+
+
+def _tensor(hazard: Hazard) -> str:
+    named = f"`{hazard.tensor}`, a tensor by {hazard.route}," if hazard.tensor else ""
+    return named or f"a tensor by {hazard.route}"
+
+
+def _writer(hazard: Hazard) -> str:
+    """Which line wrote to it, or between which lines that happened."""
+    name = hazard.array or "it"
+    if hazard.written_at is not None:
+        return f"line {hazard.written_at.line} wrote to `{name}`"
+    return f"{'`' + name + '`' if hazard.array else 'it'} was written to{_between(hazard)}"
+
+
+def _between(hazard: Hazard) -> str:
+    after, before = hazard.intact_at, hazard.written_before
+    if after is None and before is None:
+        return ""
+    if after is not None and before is not None and after != before:
+        return f" between {_line(after)} and {_line(before)}"
+    place = after or before
+    assert place is not None
+    return f" after {_line(place)}"
+
+
+def _line(place: Place) -> str:
+    return f"line {place.line}"
+
+
+def _instead_of_sharing(hazard: Hazard) -> str:
+    if hazard.direction == TENSORFLOW_TO_NUMPY:
+        return f"Take a copy: `{hazard.tensor or 'tensor'}.numpy()`."
+    return f"Hand over a copy: `{hazard.array or 'array'}.copy()`."
+
+
+def _of_casts(ledger: list[Crossing]) -> Iterator[Finding]:
+    """Silent casts that changed values, and asked-for ones that lost more than precision."""
+    for crossing in ledger:
+        values = crossing.values
+        if values is None or not values.changed or crossing.cast == "none":
+            continue
+        if crossing.cast == "explicit" and not _is_broken(crossing):
+            continue
+        asked = "silently " if crossing.cast == "silent" else ""
+        yield Finding(
+            "cast",
+            crossing.site,
+            f"{_where(crossing.site)}: {crossing.route} {asked}cast {crossing.dtype_from} to "
+            f"{crossing.dtype_to}: {in_words(values)}. {_instead(crossing)}",
+        )
+
+
+def _is_broken(crossing: Crossing) -> bool:
+    """Whether values became something else altogether: infinite, wrapped around, invented."""
+    values = crossing.values
+    return values is not None and bool(
+        values.became_nonfinite or values.became_finite or values.out_of_range
+    )
+
+
+def _instead(crossing: Crossing) -> str:
+    if crossing.cast == "explicit":
+        return f"Use a dtype that holds them, such as {crossing.dtype_from}."
+    if crossing.direction.startswith("numpy"):
+        return (
+            f"Convert first, on purpose: `tf.constant(array, {_named(crossing.dtype_to)})`, or "
+            f"keep the tensor in {crossing.dtype_from}."
+        )
+    return f"Say so, if it is meant: `np.asarray(tensor, {crossing.dtype_to!r})`."
+
+
+def _named(dtype: str) -> str:
+    return f"tf.{dtype}"

@@ -1,0 +1,264 @@
+"""Memory that a writable array and a tensor share, watched for as long as a trace runs.
+
+Nothing is kept alive: both ends are held by weak references, and what is kept of the
+memory is a checksum. Whether it was written to is looked at when the trace comes by
+again and when it ends, within a budget of time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+import weakref
+import zlib
+from typing import Any
+
+import numpy as np
+
+from tfnp_magic import model
+from tfnp_magic.facts import Span, host_view, span_of_array
+from tfnp_magic.model import Hazard, Place, Site
+from tfnp_magic.writes import lines_that_write, names_of
+
+Array = np.ndarray[Any, Any]
+
+WHOLE = 4 << 20
+"""Bytes up to which shared memory is read in full; of more, blocks that add up to this."""
+
+_BLOCK = 4096
+_MOST = 256
+"""Pairs that one trace watches; more are counted."""
+
+_SHARE_OF_TIME = 0.05
+"""Part of the traced time that checks between may take; the last one is always made."""
+
+_GRACE_NS = 20_000_000
+
+
+class Shared:
+    """An array and what shares its memory, as a probe met them.
+
+    Parameters
+    ----------
+    array
+        The array through which the memory can be written to; None for one that Python
+        does not see (behind DLPack): then the memory is read through the tensor.
+    tensor
+        What changes with it; None for what Python does not see (a tape's, a graph's).
+    holder
+        What holds the memory, in words, where that is no tensor of the user's.
+    """
+
+    __slots__ = ("array", "checksum", "holder", "sampled", "span", "tensor")
+
+    def __init__(self, array: Array | None, tensor: Any, holder: str = "") -> None:
+        self.array = None if array is None else weakref.ref(array)
+        self.tensor = None if tensor is None else weakref.ref(tensor)
+        self.holder = holder
+        memory = self.memory()
+        self.span = Span(0, 0) if memory is None else span_of_array(memory)
+        self.checksum, self.sampled = (0, False) if memory is None else checksum_of(memory)
+
+    def memory(self) -> Array | None:
+        """The shared memory as an array, to look at and drop; None when an end is gone."""
+        tensor = self.tensor() if self.tensor else None
+        if self.tensor and tensor is None:
+            return None
+        if self.array is not None:
+            return self.array()
+        return None if tensor is None else host_view(tensor)
+
+    def ends(self) -> tuple[Array | None, Any]:
+        """The array and the tensor, as far as Python sees them and they are alive."""
+        return self.array() if self.array else None, self.tensor() if self.tensor else None
+
+    def is_over(self) -> bool:
+        """Whether one of the ends is gone, so that nothing can be changed any more."""
+        return self.memory() is None
+
+    def was_written(self) -> bool:
+        """Whether the memory holds something else than it did; False when an end is gone."""
+        memory = self.memory()
+        return memory is not None and checksum_of(memory)[0] != self.checksum
+
+    def can_be_written(self) -> bool:
+        """Whether somebody but TensorFlow holds the array, or the memory that it is a view of."""
+        array = self.array() if self.array is not None else None
+        if array is None:
+            return self.array is None and not self.is_over()
+        # References: this name, the call's argument, and one of the tensor's own.
+        if sys.getrefcount(array) > 3:
+            return True
+        root = root_of(array)
+        return root is not array and sys.getrefcount(root) > 3
+
+
+def shared_with(array: Array | None, tensor: Any, holder: str = "") -> Shared | None:
+    """What to watch where a tensor lies in an array's memory; None if nobody can write to it."""
+    if array is not None:
+        writable = array.flags.writeable or root_of(array).flags.writeable
+        if not array.size or not writable:
+            return None
+    shared = Shared(array, tensor, holder)
+    return None if shared.is_over() else shared
+
+
+def root_of(array: Array) -> Array:
+    """The array that owns the memory, or the first in the chain that NumPy did not make."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def checksum_of(array: Array) -> tuple[int, bool]:
+    """Checksum of an array's memory, and whether only blocks of it were read."""
+    if not array.flags.c_contiguous:
+        array = np.ascontiguousarray(array.reshape(-1)[:: max(1, array.nbytes // WHOLE)])
+        return zlib.crc32(array.view(np.uint8).data), True
+    memory = array.reshape(-1).view(np.uint8)
+    if memory.nbytes <= WHOLE:
+        return zlib.crc32(memory.data), False
+    step = memory.nbytes // (WHOLE // _BLOCK)
+    checksum = zlib.crc32(memory[-_BLOCK:].data)
+    for start in range(0, memory.nbytes - _BLOCK, step):
+        checksum = zlib.crc32(memory[start : start + _BLOCK].data, checksum)
+    return checksum, True
+
+
+@dataclasses.dataclass(slots=True)
+class _Watched:
+    """One pair, where it came about, and the last place where its memory was still the same."""
+
+    shared: Shared
+    hazard: Hazard
+    names: dict[str, Any]
+    intact_at: Place | None
+
+
+class Hazards:
+    """All pairs that one trace watches.
+
+    Parameters
+    ----------
+    recording
+        Its ``hazards`` are filled by `finish`.
+    """
+
+    def __init__(self, recording: model.Recording) -> None:
+        self._recording = recording
+        self._watched: list[_Watched] = []
+        self._written: list[_Watched] = []
+        self._unwatched = 0
+        self._spent_ns = 0
+        self._began_ns = time.perf_counter_ns()
+
+    def add(
+        self, shared: Shared, site: Site, route: str, direction: str, names: dict[str, Any]
+    ) -> None:
+        """Watch a pair from now on.
+
+        Parameters
+        ----------
+        site, route, direction
+            Where, how and which way they came to share memory.
+        names
+            The namespace in which the user may call them by name.
+        """
+        for watched in self._watched:
+            if watched.shared.span == shared.span and watched.hazard.site == site:
+                watched.hazard.count += 1
+                if watched.shared.is_over():
+                    watched.shared = shared
+                return
+        if len(self._watched) >= _MOST:
+            self._drop_what_is_over()
+        if len(self._watched) >= _MOST:
+            self._unwatched += 1
+            return
+        nbytes = shared.span.stop - shared.span.start
+        hazard = Hazard(site, route, direction, nbytes, holder=shared.holder)
+        hazard.sampled = shared.sampled
+        self._watched.append(_Watched(shared, hazard, names, site.inner or site.line))
+
+    def pass_by(self, place: Place | None) -> None:
+        """Look whether something was written, if there is time for it.
+
+        Parameters
+        ----------
+        place
+            The line that the trace is at now.
+        """
+        if not self._watched:
+            return
+        now = time.perf_counter_ns()
+        if self._spent_ns > _GRACE_NS + _SHARE_OF_TIME * (now - self._began_ns):
+            return
+        self._check(place)
+        self._spent_ns += time.perf_counter_ns() - now
+
+    def end_of(self, holder: str) -> None:
+        """What this holder held is not needed any more: a last look, and no further."""
+        self._check(None, holder)
+        self._watched = [w for w in self._watched if w.shared.holder != holder]
+
+    def _check(self, place: Place | None, holder: str | None = None) -> None:
+        for watched in list(self._watched):
+            if holder is not None and watched.shared.holder != holder:
+                continue
+            if watched.shared.is_over():
+                self._watched.remove(watched)
+            elif watched.shared.was_written():
+                self._watched.remove(watched)
+                watched.hazard.written = True
+                watched.hazard.written_before = place
+                watched.hazard.intact_at = watched.intact_at
+                self._name(watched)
+                self._written.append(watched)
+            else:
+                watched.intact_at = place or watched.intact_at
+
+    def _drop_what_is_over(self) -> None:
+        self._watched = [w for w in self._watched if not w.shared.is_over()]
+
+    def finish(self) -> None:
+        """Look once more, and complete the recording's ``hazards``: what was written to first."""
+        self._check(None)
+        for watched in self._watched:
+            self._name(watched)
+        lasting = [w for w in self._watched if not w.hazard.holder and w.shared.can_be_written()]
+        found = [watched.hazard for watched in (*self._written, *lasting)]
+        self._recording.hazards[:] = found
+        self._recording.hazards_unwatched = self._unwatched
+        _remember(self._recording.title, [*self._written, *lasting])
+        self._watched, self._written = [], []
+
+    def _name(self, watched: _Watched) -> None:
+        hazard, shared = watched.hazard, watched.shared
+        array, tensor = shared.ends()
+        hazard.array, hazard.tensor = names_of(watched.names, array, tensor)
+        source = self._recording.source
+        here = hazard.site.line
+        if source and here is not None:
+            hazard.made_at, hazard.written_at = lines_that_write(source, hazard, here.source)
+
+
+@dataclasses.dataclass(slots=True)
+class Remembered:
+    """What the last trace found of one pair, for the next look at the namespace."""
+
+    shared: Shared
+    hazard: Hazard
+    title: str
+
+
+_last: list[Remembered] = []
+
+
+def _remember(title: str, watched: list[_Watched]) -> None:
+    _last[:] = [Remembered(each.shared, each.hazard, title) for each in watched]
+
+
+def last_found() -> list[Remembered]:
+    """What the last trace that ended found shared, and what of it still is."""
+    return [each for each in _last if not each.shared.is_over()]

@@ -1,0 +1,137 @@
+"""The dtype that an expression converts to, where its syntax names it: ``np.asarray(t, "f4")``.
+
+NumPy casts what it read from a tensor after the border, in C: nothing but the expression
+tells the dtype. Names are looked up, never properties, and nothing of the user's is called.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from types import FrameType, ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfnp_magic.site import forget_snapshot
+
+CONVERTERS = frozenset(
+    {"np.array", "np.asarray", "np.asanyarray", "np.ascontiguousarray", "np.asfortranarray",
+     "np.asarray_chkfinite", "np.require", "np.ma.array", "np.ma.asarray", "np.matrix",
+     "np.asmatrix", "np.frombuffer"}
+)  # fmt: skip
+"""NumPy's functions whose second argument, or ``dtype=``, says what the array is cast to."""
+
+_WRITERS = frozenset({"np.copyto", "np.put", "np.place", "np.putmask"})
+"""NumPy's functions that write into their first argument, casting to its dtype."""
+
+
+class Into(NamedTuple):
+    """What names the dtype.
+
+    Attributes
+    ----------
+    expression
+        The syntax of a dtype, or of the array that is written to.
+    is_array
+        Which of the two.
+    """
+
+    expression: ast.expr
+    is_array: bool
+
+
+def into_of(node: ast.AST | None, name: str) -> Into | None:
+    """What an expression that reads a tensor converts it into; None where it says nothing.
+
+    Parameters
+    ----------
+    node
+        The expression that is running.
+    name
+        Public name of what it calls.
+    """
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+        return Into(node.value, True)
+    if not isinstance(node, ast.Call):
+        return None
+    if name in _WRITERS and node.args:
+        return Into(node.args[0], True)
+    if name not in CONVERTERS:
+        return None
+    for keyword in node.keywords:
+        if keyword.arg == "dtype":
+            return Into(keyword.value, False)
+    return Into(node.args[1], False) if len(node.args) > 1 else None
+
+
+def dtype_in(frame: FrameType, into: Into) -> str | None:
+    """NumPy's name of the dtype that the expression has in this frame; None if it can't be told."""
+    found = _value(frame, into.expression)
+    if found is None:
+        return None
+    value = found[0]
+    if into.is_array:
+        return str(value.dtype) if isinstance(value, np.ndarray) else None
+    return _name_of(value)
+
+
+def _name_of(value: Any) -> str | None:
+    if isinstance(value, np.dtype):
+        return str(value)
+    if not isinstance(value, str) and not _is_dtype_class(value):
+        return None
+    try:
+        return str(np.dtype(value))
+    except TypeError:
+        return None
+
+
+def _is_dtype_class(value: Any) -> bool:
+    return isinstance(value, type) and (
+        issubclass(value, np.generic) or value in (float, int, bool, complex)
+    )
+
+
+def _value(frame: FrameType, node: ast.expr) -> tuple[Any] | None:
+    """Value of a constant, a name or a module's attribute, in a tuple; None for anything else."""
+    if isinstance(node, ast.Constant):
+        return (node.value,)
+    if isinstance(node, ast.Name):
+        return _of_name(frame, node.id)
+    if isinstance(node, ast.Attribute):
+        owner = _value(frame, node.value)
+        if owner is not None and isinstance(owner[0], ModuleType):
+            known = vars(owner[0])
+            return (known[node.attr],) if node.attr in known else None
+    return None
+
+
+def _of_name(frame: FrameType, name: str) -> tuple[Any] | None:
+    code = frame.f_code
+    if name in code.co_varnames or name in code.co_cellvars or name in code.co_freevars:
+        return _of_local(frame, name)
+    for space in (frame.f_globals, vars(builtins)):
+        if name in space:
+            return (space[name],)
+    return None
+
+
+_LOOKS_AT_ITSELF = frozenset({"locals", "vars", "dir", "eval", "exec", "f_locals", "_getframe"})
+"""Names by which code may come to hold the snapshot of its locals."""
+
+
+def _of_local(frame: FrameType, name: str) -> tuple[Any] | None:
+    """A function's local.
+
+    Before Python 3.13 that takes a snapshot, which is emptied at once; where the function
+    itself may hold it, the local is left alone.
+    """
+    if sys.version_info < (3, 13) and _LOOKS_AT_ITSELF.intersection(frame.f_code.co_names):
+        return None
+    local = frame.f_locals
+    try:
+        return (local[name],) if name in local else None
+    finally:
+        forget_snapshot(frame, local)
