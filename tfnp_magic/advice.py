@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tfnp_magic.model import TENSORFLOW_TO_NUMPY, Crossing, Hazard, Place, Recording, Site
+from tfnp_magic.model import (
+    PYTHON_TO_TENSORFLOW,
+    TENSORFLOW_TO_NUMPY,
+    Crossing,
+    Hazard,
+    Place,
+    Recording,
+    Site,
+)
 from tfnp_magic.values import in_words
 
 
@@ -136,6 +144,8 @@ def _is_broken(crossing: Crossing) -> bool:
 
 
 def _instead(crossing: Crossing) -> str:
+    if crossing.direction == PYTHON_TO_TENSORFLOW:
+        return "Use a dtype that holds them."
     if crossing.cast == "explicit":
         return f"Use a dtype that holds them, such as {crossing.dtype_from}."
     if crossing.direction.startswith("numpy"):

@@ -40,6 +40,6 @@ BLIND_SPOTS = (
 )
 
 
-def not_seen(ran_graphs: bool) -> str:
-    """The sentence of a report: the blind spots that may concern it."""
-    return ", ".join(spot.name for spot in BLIND_SPOTS if ran_graphs or not spot.in_graphs)
+def not_seen(ran_graphs: bool) -> list[str]:
+    """The blind spots that may concern a report, by name."""
+    return [spot.name for spot in BLIND_SPOTS if ran_graphs or not spot.in_graphs]

@@ -146,13 +146,17 @@ def host_view(tensor: Any) -> np.ndarray[Any, Any] | None:
     ``EagerTensor._numpy_internal`` shares memory for every dtype but string,
     resource and variant (tensorflow/python/lib/core/numpy.cc ``TensorHandleToNumpy``; 2.21).
     """
+    view = raw_value(tensor)
+    return view if isinstance(view, np.ndarray) else None
+
+
+def raw_value(tensor: Any) -> Any:
+    """The same, and a NumPy scalar for a tensor without axes; None where `host_view` is None."""
     if not lives_on_host(tensor) or runs_asynchronously():
         return None
-    dtype = tensor.dtype
-    if dtype.name in ("string", "resource", "variant"):
+    if tensor.dtype.name in ("string", "resource", "variant"):
         return None
-    view = _raw_read()(tensor)
-    return view if isinstance(view, np.ndarray) else None
+    return _raw_read()(tensor)
 
 
 def _raw_read() -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import threading
 import time
 import weakref
 import zlib
@@ -150,6 +151,7 @@ class Hazards:
         self._watched: list[_Watched] = []
         self._written: list[_Watched] = []
         self._unwatched = 0
+        self._lock = threading.RLock()  # TensorFlow's threads call back, too
         self._spent_ns = 0
         self._began_ns = time.perf_counter_ns()
 
@@ -165,6 +167,12 @@ class Hazards:
         names
             The namespace in which the user may call them by name.
         """
+        with self._lock:
+            self._add(shared, site, route, direction, names)
+
+    def _add(
+        self, shared: Shared, site: Site, route: str, direction: str, names: dict[str, Any]
+    ) -> None:
         for watched in self._watched:
             if watched.shared.span == shared.span and watched.hazard.site == site:
                 watched.hazard.count += 1
@@ -194,13 +202,15 @@ class Hazards:
         now = time.perf_counter_ns()
         if self._spent_ns > _GRACE_NS + _SHARE_OF_TIME * (now - self._began_ns):
             return
-        self._check(place)
+        with self._lock:
+            self._check(place)
         self._spent_ns += time.perf_counter_ns() - now
 
     def end_of(self, holder: str) -> None:
         """What this holder held is not needed any more: a last look, and no further."""
-        self._check(None, holder)
-        self._watched = [w for w in self._watched if w.shared.holder != holder]
+        with self._lock:
+            self._check(None, holder)
+            self._watched = [w for w in self._watched if w.shared.holder != holder]
 
     def _check(self, place: Place | None, holder: str | None = None) -> None:
         for watched in list(self._watched):
@@ -223,7 +233,8 @@ class Hazards:
 
     def finish(self) -> None:
         """Look once more, and complete the recording's ``hazards``: what was written to first."""
-        self._check(None)
+        with self._lock:
+            self._check(None)
         for watched in self._watched:
             self._name(watched)
         lasting = [w for w in self._watched if not w.hazard.holder and w.shared.can_be_written()]

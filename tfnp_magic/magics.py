@@ -53,7 +53,7 @@ class InteropMagics(Magics):
         metavar="HOW",
         default="sample",
         help="How many elements of a cast array to compare with what became of them: "
-        "`sample` (at most 65,536 of each, the default), `all`, or `none`.",
+        "`sample` (at most 32,768 of each, the default), `all`, or `none`.",
     )
     @line_cell_magic
     def interop_trace(

@@ -88,7 +88,6 @@ class Seen:
     made: weakref.ref[Any] | None = None
 
 
-# A Python number has no dtype to be cast from.
 _BETWEEN_LIBRARIES = (model.NUMPY_TO_TENSORFLOW, model.TENSORFLOW_TO_NUMPY)
 
 # Identity, not value: hashing a code object reads all of it.
@@ -359,7 +358,8 @@ def _target(frame: FrameType | None, reader: Reader, seen: Seen) -> str | None:
 
 def _verdict(spot: _Spot, seen: Seen, storage: Storage) -> Verdict:
     cast = model.Cast("none", "", None)
-    if seen.direction in _BETWEEN_LIBRARIES:
+    # A Python number has no dtype to be cast from, unless it became another number.
+    if seen.direction in _BETWEEN_LIBRARIES or seen.values is not None:
         asked = spot.route.explicit and spot.reader.asks
         cast = cast_of(
             seen.dtype_from, seen.dtype_to, asked=asked, observed=seen.both_ends, values=seen.values

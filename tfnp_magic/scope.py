@@ -31,7 +31,13 @@ class Scope:
         self.recorder = recorder
         self.token = next(_numbers)
         self._thread = threading.get_ident()
-        self._older = {t.ident: weakref.ref(t) for t in threading.enumerate()}
+        self._older = {
+            thread.ident: weakref.ref(thread)
+            for thread in threading.enumerate()
+            # Python's stand-in for a thread of C++'s, made when somebody asks for the current
+            # one there (logging does): TensorFlow's own threads call back for any trace.
+            if not isinstance(thread, threading._DummyThread)
+        }
 
     def enter(self) -> None:
         """Begin hearing, in the caller's context."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import TracebackType
 
 from tfnp_magic import __version__
+from tfnp_magic.blind_spots import not_seen
 from tfnp_magic.facts import tensorflow_is_loaded
 from tfnp_magic.importing import ImportWatch, tensorflow_is_installed
 from tfnp_magic.interrupts import covered_from_entry
@@ -22,15 +23,6 @@ INSTALL_HINT = (
     "TensorFlow is not installed here, so there was nothing to trace: "
     "install it with `pip install 'tfnp_magic[cpu]'` (or `[tf]`, `[cuda]`)"
 )
-
-# What no probe sees on any machine; each has a strict xfail row in tests/contract.
-ALWAYS_UNSEEN = (
-    "the TFLite interpreter, checkpoint readers, v1 sessions, protocol buffers filled from "
-    "arrays (tf.train.Feature), casts by assignment into an array (a[:] = t), casts by Keras "
-    "before it converts (fit) and after it converted (a layer)"
-)
-GRAPHS_UNSEEN = "inside graphs (tf.function, tf.data, fit): casts, moves and Python functions"
-
 
 CHECKS = {"sample": SAMPLE, "all": None, "none": 0}
 """How many elements of a cast array are compared: a sample, all, or none."""
@@ -126,9 +118,7 @@ class Trace:
                 recording.not_seen.append(INSTALL_HINT)
             return
         recording.not_seen += probes.missing
-        if recording.graph_calls:
-            recording.not_seen.append(GRAPHS_UNSEEN)
-        recording.not_seen.append(ALWAYS_UNSEEN)
+        recording.not_seen += not_seen(ran_graphs=bool(recording.graph_calls))
 
 
 class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as rec:`
@@ -138,7 +128,7 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
     ----------
     check_values
         How many elements of an array that was cast are compared with what they became:
-        ``"sample"`` (all of 65,536, else a sample of as many, the same each time),
+        ``"sample"`` (all of 32,768, else a sample of as many, the same each time),
         ``"all"``, or ``"none"``.
 
     Yields

@@ -263,6 +263,14 @@ def after_cast(before: Storage, nbytes: int) -> Storage:
     return copied(reason, before.copied_bytes + nbytes, before.evidence or INFERRED, copies)
 
 
+def of_python(nbytes: int | None, *, is_text: bool = False) -> Storage:
+    """A Python number, string or sequence became a tensor."""
+    if is_text:
+        return copied("a Python string is copied into TensorFlow's own", nbytes, copies=None)
+    copies = None if nbytes is None else int(nbytes > 0)
+    return copied("Python objects have no memory to share", nbytes, copies=copies)
+
+
 def of_scalar(nbytes: int) -> Storage:
     """A NumPy scalar became a tensor."""
     return copied(_SCALAR, nbytes)
@@ -394,9 +402,11 @@ def of_numpy_method(owns_data: bool, nbytes: int, is_array: bool) -> Storage:
     return shared("the array does not own its memory", OBSERVED)
 
 
-def of_string_read() -> Storage:
-    """String elements became Python bytes objects."""
-    return copied("each string became a Python object of its own", None, copies=None)
+def of_string_read(nbytes: int | None = None) -> Storage:
+    """String elements became Python bytes objects: one of so many bytes, or several."""
+    if nbytes is None:
+        return copied("each string became a Python object of its own", None, copies=None)
+    return copied("the string became a Python object of its own", nbytes, OBSERVED)
 
 
 def of_copying_read(nbytes: int, buffers: tuple[Span, ...] | None, cast: bool) -> Storage:

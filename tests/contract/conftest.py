@@ -11,15 +11,23 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.lite.python import interpreter
 from tensorflow.python import pywrap_tfe
+from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.eager import context
 from tensorflow.python.framework import constant_op, ops, tensor_util
+from tensorflow.python.ops import script_ops
+from tensorflow.python.training import py_checkpoint_reader
 
 from tfnp_magic import scope
 from tfnp_magic.probes import probes
 from tfnp_magic.probes.allocations import tables
 
-OWNERS = [*ops.EagerTensor.__mro__, pywrap_tfe, context.Context]
+OWNERS = [
+    *ops.EagerTensor.__mro__, pywrap_tfe, context.Context, script_ops.FuncRegistry,
+    py_checkpoint_reader.CheckpointReader, pywrap_tf_session,
+    interpreter._interpreter_wrapper.InterpreterWrapper,
+]  # fmt: skip
 FUNCTIONS = [
     constant_op.convert_to_eager_tensor,
     tensor_util.make_tensor_proto,

@@ -426,6 +426,19 @@ def test_values_are_compared_exactly(old, new, changed):
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (np.array([0.0]), np.array([5.0])),
+        (np.array([1.7e308 + 1.7e308j]), np.array([1.7e308 + 1.6e308j])),
+        (np.array([1.0]), np.array([False])),
+        (np.array([5]), np.array([6])),
+    ],
+)
+def test_a_change_that_no_cast_makes_is_counted_and_no_more(old, new):
+    assert compare(old, new) == ValueChange(1, 1, changed=1)
+
+
+@pytest.mark.parametrize(
     "array",
     [
         np.array(["a"]),

@@ -13,13 +13,17 @@ from typing import Protocol
 from tfnp_magic.probes import (
     allocations,
     buffer,
+    callbacks,
+    checkpoint,
     constructor,
     devices,
     dlpack,
     fast_path,
     graphs,
+    interpreter,
     protos,
     reading,
+    sessions,
     tapes,
 )
 
@@ -46,6 +50,10 @@ CATALOGUE: tuple[tuple[ModuleType, str], ...] = (
     (dlpack, "memory handed over by DLPack"),
     (devices, "tensors copied to a device on request"),
     (protos, "constants written into graphs"),
+    (interpreter, "arrays into and out of the TFLite interpreter"),
+    (checkpoint, "arrays read out of checkpoints (tf.train.load_variable)"),
+    (sessions, "what v1 sessions are fed and return"),
+    (callbacks, "arrays that Python functions in graphs get and return (tf.numpy_function)"),
     (tapes, "arrays written to while a gradient still needs them"),
     (graphs, "how often graphs ran"),
 )

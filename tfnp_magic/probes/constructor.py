@@ -32,10 +32,10 @@ from tfnp_magic.hazards import shared_with
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Storage
 from tfnp_magic.probes.allocations import ring
 from tfnp_magic.probes.patch import AttributePatch, CodePatch, without_our_frame
+from tfnp_magic.probes.python_values import python_value
 from tfnp_magic.probes.reporting import (
     array_facts,
     cast_values,
-    python_value,
     report,
     scalar_facts,
 )

@@ -33,7 +33,15 @@ from tfnp_magic.probes.reporting import array_facts, cast_values, report, scalar
 from tfnp_magic.probes.sources import dtype_name, is_array_like, numpy_memory
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.scope import inner, listeners
-from tfnp_magic.verdict import VIEW, ArrayFacts, copied, is_cast, may_be_shared, of_op_argument
+from tfnp_magic.verdict import (
+    VIEW,
+    ArrayFacts,
+    copied,
+    is_cast,
+    may_be_shared,
+    of_op_argument,
+    of_python,
+)
 
 NAME = "op argument"
 
@@ -145,7 +153,7 @@ def _describe_python(op: str, position: int, inputs: tuple[Any, ...], value: Any
     dtype_to = _wanted(op, position, inputs) or ("float32" if _is_real(value) else "int32")
     shape = np.shape(value) if isinstance(value, list | tuple) else ()
     nbytes = math.prod(shape) * _itemsize(dtype_to)
-    storage = copied("Python objects have no memory to share", nbytes, copies=1 if nbytes else 0)
+    storage = of_python(nbytes)
     return Seen(
         f"tf.raw_ops.{op}",
         PYTHON_TO_TENSORFLOW,

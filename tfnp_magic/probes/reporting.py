@@ -13,7 +13,6 @@ from tfnp_magic.facts import HOST, name_of_dtype, shape_of_tensor, short_device,
 from tfnp_magic.hazards import shared_with
 from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.model import (
-    PYTHON_TO_TENSORFLOW,
     TENSORFLOW_TO_NUMPY,
     TENSORFLOW_TO_PYTHON,
     Storage,
@@ -25,7 +24,6 @@ from tfnp_magic.scope import inner
 from tfnp_magic.values import ValueChange, compare, emulate
 from tfnp_magic.verdict import (
     ArrayFacts,
-    copied,
     is_cast,
     of_copying_read,
     of_dropped_view,
@@ -201,18 +199,18 @@ def read_of(
         Whether `remnant` is what the user got (``.numpy()``), so that nothing need be waited for.
     """
     dtype = tensor.dtype.name
-    nbytes = None if dtype == "string" else int(getattr(remnant, "nbytes", 0))
+    nbytes = _nbytes_of(remnant, dtype)
     is_array = isinstance(remnant, np.ndarray)
     storage: Storage | _Look
     shared = None
-    if nbytes is None:
-        storage = of_string_read()
+    if dtype == "string":
+        storage = of_string_read(nbytes)
     elif is_array and not handed_out:
-        storage = _Look(tensor, remnant, nbytes, exported)
+        storage = _Look(tensor, remnant, nbytes or 0, exported)
         if not exported and remnant.flags.writeable and not to_python:
             shared = shared_with(remnant, tensor)
     else:
-        storage = of_numpy_method(is_array and bool(remnant.flags.owndata), nbytes, is_array)
+        storage = of_numpy_method(is_array and bool(remnant.flags.owndata), nbytes or 0, is_array)
     return Seen(
         lowest,
         TENSORFLOW_TO_PYTHON if to_python else TENSORFLOW_TO_NUMPY,
@@ -229,31 +227,13 @@ def read_of(
     )
 
 
+def _nbytes_of(remnant: Any, dtype: str) -> int | None:
+    """Bytes of what was read; None for several strings."""
+    if dtype != "string":
+        return int(getattr(remnant, "nbytes", 0))
+    return len(remnant) if isinstance(remnant, bytes) else None
+
+
 def _dtype_of(array: Any, of_tensor: str) -> str:
     dtype = getattr(array, "dtype", None)
     return of_tensor if of_tensor == "string" or dtype is None else name_of_dtype(dtype)
-
-
-def python_value(value: Any, tensor: Any, lowest: str, duration_ns: int | None) -> Seen:
-    """A Python number, string or sequence became a tensor."""
-    nbytes = None if tensor.dtype.name == "string" else tensor.dtype.size * _elements(tensor)
-    storage = copied("Python objects have no memory to share", nbytes, copies=1 if nbytes else 0)
-    return Seen(
-        lowest,
-        PYTHON_TO_TENSORFLOW,
-        shape_of_tensor(tensor),
-        type(value).__name__,
-        tensor.dtype.name,
-        HOST,
-        short_device(tensor.backing_device),
-        nbytes,
-        storage,
-        duration_ns,
-    )
-
-
-def _elements(tensor: Any) -> int:
-    count = 1
-    for length in tensor.shape:
-        count *= length
-    return count

@@ -1,0 +1,69 @@
+"""What a trace claims of one row: plain data, to be held against what an oracle measured."""
+
+from __future__ import annotations
+
+import contextlib
+import linecache
+
+from tests.contract.row import Row
+
+FILE = "<row>"
+
+
+def claims_of(row: Row, names: dict, code: object = None) -> dict:
+    """Run the row's code under a trace of its own, and give what the recording says.
+
+    Parameters
+    ----------
+    names, code
+        A fresh namespace in which the row's setup has run, and the row as the oracle compiles
+        it; here it is compiled anew, under a file whose text can be looked up.
+    """
+    from tfnp_magic.tracing import Trace
+
+    linecache.cache[FILE] = (len(row.code), None, (row.code + "\n").splitlines(True), FILE)
+    code, mode = compiled(row.code)
+    trace = Trace({FILE: 0}, "row", row.code)
+    trace.start()
+    try:
+        with contextlib.suppress(Exception):
+            if mode == "eval":
+                names["r"] = eval(code, names)
+            else:
+                exec(code, names)
+    finally:
+        recording = trace.stop()
+    return {
+        "crossings": [_claim(crossing) for crossing in recording.ledger],
+        "lost": recording.lost,
+        "hazards": len(recording.hazards),
+    }
+
+
+def compiled(text: str):
+    """The code as an expression if it is one, else as statements."""
+    try:
+        return compile(text, FILE, "eval"), "eval"
+    except SyntaxError:
+        return compile(text, FILE, "exec"), "exec"
+
+
+def _claim(crossing) -> dict:
+    values = crossing.values
+    return {
+        "line": crossing.site.line.line if crossing.site.line else None,
+        "route": crossing.route,
+        "direction": crossing.direction,
+        "count": crossing.count,
+        "nbytes": crossing.nbytes,
+        "copied_bytes": crossing.copied_bytes,
+        "copies": crossing.copies,
+        "storage": crossing.storage,
+        "evidence": crossing.evidence,
+        "reason": crossing.reason,
+        "cast": crossing.cast,
+        "cast_evidence": crossing.cast_evidence,
+        "dtype_from": crossing.dtype_from,
+        "dtype_to": crossing.dtype_to,
+        "values_changed": None if values is None else bool(values.changed),
+    }

@@ -1,0 +1,87 @@
+"""Python numbers, strings and sequences that became tensors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tfnp_magic.facts import HOST, raw_value, shape_of_tensor, short_device, tensor_nbytes
+from tfnp_magic.model import PYTHON_TO_TENSORFLOW
+from tfnp_magic.recorder import Seen
+from tfnp_magic.scope import inner
+from tfnp_magic.values import SAMPLE, ValueChange, compare
+from tfnp_magic.verdict import of_python
+
+_EXACT = 2**11
+"""Integers up to here are exact in every float type from float16 on, and in int16."""
+
+_LONGEST_TEXT = 1 << 20
+"""Characters up to which a string's bytes are counted; that encodes it."""
+
+
+def python_value(value: Any, tensor: Any, lowest: str, duration_ns: int | None) -> Seen:
+    """A Python number, string or sequence became a tensor."""
+    is_text = tensor.dtype.name == "string"
+    nbytes = _bytes_of_text(value) if is_text else tensor_nbytes(tensor)
+    return Seen(
+        lowest,
+        PYTHON_TO_TENSORFLOW,
+        shape_of_tensor(tensor),
+        type(value).__name__,
+        tensor.dtype.name,
+        HOST,
+        short_device(tensor.backing_device),
+        nbytes,
+        of_python(nbytes, is_text=is_text),
+        duration_ns,
+        values=None if is_text else _lost(value, tensor),
+    )
+
+
+def _bytes_of_text(value: Any) -> int | None:
+    if isinstance(value, bytes):
+        return len(value)
+    if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
+        return len(value.encode(errors="surrogatepass"))
+    return None
+
+
+def _lost(value: Any, tensor: Any) -> ValueChange | None:
+    """What became of numbers that the tensor's dtype cannot hold; None where all went well.
+
+    That a float is rounded to float32 is what Python's numbers always meet; an integer
+    that wraps around, or a fraction that is cut off, is not.
+    """
+    if inner.values_limit == 0 or _is_harmless(value):
+        return None
+    try:
+        numbers = np.asarray(value)
+    except (ValueError, OverflowError):  # of unequal lengths, or too large for NumPy
+        return None
+    found = raw_value(tensor) if numbers.dtype.kind in "iufc" else None
+    change = None if found is None else compare(numbers, np.asarray(found), inner.values_limit)
+    return change if change is not None and _is_loss(change) else None
+
+
+def _is_harmless(value: Any) -> bool:
+    """Whether it is a small number, which every dtype holds, or too many to look at."""
+    if isinstance(value, bool):
+        return True
+    if isinstance(value, int):
+        return abs(value) <= _EXACT
+    if isinstance(value, float):
+        return not math.isfinite(value) or abs(value) <= _EXACT
+    return not isinstance(value, list | tuple) or len(value) > SAMPLE
+
+
+def _is_loss(change: ValueChange) -> bool:
+    return bool(
+        change.became_nonfinite
+        or change.became_finite
+        or change.out_of_range
+        or change.fraction_lost
+        or change.imaginary_lost
+        or change.inexact_integers
+    )
