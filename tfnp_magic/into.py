@@ -19,9 +19,9 @@ from tfnp_magic.site import forget_snapshot
 CONVERTERS = frozenset(
     {"np.array", "np.asarray", "np.asanyarray", "np.ascontiguousarray", "np.asfortranarray",
      "np.asarray_chkfinite", "np.require", "np.ma.array", "np.ma.asarray", "np.matrix",
-     "np.asmatrix", "np.frombuffer"}
+     "np.asmatrix", "pd.DataFrame", "pd.Series", "pd.Index"}
 )  # fmt: skip
-"""NumPy's functions whose second argument, or ``dtype=``, says what the array is cast to."""
+"""Functions that make an array of what they are given, cast to ``dtype=`` if it is there."""
 
 _WRITERS = frozenset({"np.copyto", "np.put", "np.place", "np.putmask"})
 """NumPy's functions that write into their first argument, casting to its dtype."""
@@ -58,12 +58,20 @@ def into_of(node: ast.AST | None, name: str) -> Into | None:
         return None
     if name in _WRITERS and node.args:
         return Into(node.args[0], True)
-    if name not in CONVERTERS:
+    if name.startswith("np.") and isinstance(getattr(np, name[3:], None), type):
+        # `np.float32(t)` casts to the type that is called; `np.matrix(t)` does not.
+        kind = getattr(np, name[3:])
+        if issubclass(kind, np.generic):
+            return Into(node.func, False)
+    is_method = name.endswith(".__array__")
+    if name not in CONVERTERS and not is_method:
         return None
     for keyword in node.keywords:
         if keyword.arg == "dtype":
             return Into(keyword.value, False)
-    return Into(node.args[1], False) if len(node.args) > 1 else None
+    position = 0 if is_method else 1
+    second = len(node.args) > position and not name.startswith("pd.")
+    return Into(node.args[position], False) if second else None
 
 
 def dtype_in(frame: FrameType, into: Into) -> str | None:
@@ -91,6 +99,25 @@ def _name_of(value: Any) -> str | None:
 def _is_dtype_class(value: Any) -> bool:
     return isinstance(value, type) and (
         issubclass(value, np.generic) or value in (float, int, bool, complex)
+    )
+
+
+def names_dtype(frame: FrameType, node: ast.AST | None, dtype: str, identity: int) -> bool:
+    """Whether a call is handed an object together with the dtype that it became.
+
+    Parameters
+    ----------
+    dtype
+        NumPy's name of it.
+    identity
+        ``id()`` of the object.
+    """
+    if not isinstance(node, ast.Call):
+        return False
+    values = [*node.args, *(keyword.value for keyword in node.keywords)]
+    found = [found[0] for each in values if (found := _value(frame, each)) is not None]
+    return any(id(value) == identity for value in found) and any(
+        _name_of(getattr(value, "as_numpy_dtype", value)) == dtype for value in found
     )
 
 

@@ -25,10 +25,19 @@ from tfnp_magic.model import (
     Storage,
     Verdict,
 )
-from tfnp_magic.route import PYTHON_READERS, Reader, Route, reader_of, route_of
+from tfnp_magic.route import (
+    BYTES_LIKE,
+    PYTHON_READERS,
+    Reader,
+    Route,
+    asks_for,
+    outside_of_tensor,
+    reader_of,
+    route_of,
+)
 from tfnp_magic.site import Label, Sources, Standpoint, stand
 from tfnp_magic.values import SAMPLE, ValueChange, emulate, merge
-from tfnp_magic.verdict import VIEW, after_cast, cast_of, is_cast, move_of
+from tfnp_magic.verdict import VIEW, cast_of, is_cast, move_of, once_more
 
 clock = time.perf_counter_ns
 
@@ -65,6 +74,8 @@ class Seen:
         What a cast did to the values; None without one, or where that was not looked at.
     both_ends
         Whether the dtypes at both ends were read, not one of them inferred.
+    asked
+        Whether the user's call names the dtype of a cast.
     shared
         What to watch where both ends share memory and one can be written to.
     made
@@ -84,6 +95,7 @@ class Seen:
     identity: int = 0
     values: ValueChange | None = None
     both_ends: bool = True
+    asked: bool = False
     shared: Shared | None = None
     made: weakref.ref[Any] | None = None
 
@@ -181,18 +193,19 @@ class Recorder:
         """Record a conversion made by `frame`, the caller of the chokepoint."""
         unsettled = self._at(frame)
         where = stand(frame, self._cell_files)
-        spot = self._spot(where, frame, seen.lowest)
+        spot = self._spot(where, frame, seen)
         if _is_housekeeping(seen, spot.route, where):
             self.recording.housekeeping += 1
             self.recording.housekeeping_bytes += seen.nbytes or 0
         elif isinstance(seen.storage, Storage):
             _look_for_cast_before(seen, where, self.values_limit)
+            seen.asked = _is_asked_for(seen, spot.route, where)
             crossing = self._add(spot, seen, seen.storage)
             if seen.made is not None:
                 made = self._made.setdefault(threading.get_ident(), deque(maxlen=_MOST_MADE))
                 made.append(_Made(seen.made, _call(where), spot, seen, seen.storage, crossing))
         else:
-            unsettled.append((spot, seen, _target(frame, spot.reader, seen)))
+            unsettled.append((spot, seen, _target(frame, where, spot.reader, seen)))
 
     def see_cast(
         self, frame: FrameType | None, tensor: Any, dtype_to: str, nbytes: int, values: Values
@@ -211,17 +224,25 @@ class Recorder:
             Gives what became of the values, if it is asked.
         """
         for made in self._made.get(threading.get_ident(), ()):
-            if made.tensor() is tensor and made.call == _call(stand(frame, self._cell_files)):
-                self._amend(made, dtype_to, nbytes, values)
+            if made.tensor() is tensor:
+                where = stand(frame, self._cell_files)
+                if made.call == _call(where):
+                    seen = dataclasses.replace(made.seen, dtype_to=dtype_to, made=None)
+                    seen.values = values()
+                    seen.asked = _is_asked_for(seen, made.spot.route, where)
+                    self._amend(made, seen, nbytes)
                 return
 
-    def _amend(self, made: _Made, dtype_to: str, nbytes: int, values: Values) -> None:
+    def _amend(self, made: _Made, seen: Seen, nbytes: int) -> None:
         before = _verdict(made.spot, made.seen, made.storage)
         _uncount(made.crossing, made.seen, before)
-        storage = after_cast(made.storage, nbytes)
-        seen = dataclasses.replace(made.seen, dtype_to=dtype_to, values=values(), made=None)
+        storage = once_more(made.storage, nbytes, "TensorFlow cast it into another")
         self._add(made.spot, seen, storage)
-        self._made[threading.get_ident()].remove(made)
+        recent = self._made[threading.get_ident()]
+        # By identity: equal would be asked of the tensors, which is an op.
+        kept = [other for other in recent if other is not made]
+        recent.clear()
+        recent.extend(kept)
 
     def _at(self, frame: FrameType | None) -> deque[_Waiting]:
         """This thread's looks by the instruction that is running; older ones are judged.
@@ -269,14 +290,17 @@ class Recorder:
                 look = look.judge(spot.reader, target)
             self._add(spot, seen, look)
 
-    def _spot(self, where: Standpoint, frame: FrameType | None, lowest: str) -> _Spot:
+    def _spot(self, where: Standpoint, frame: FrameType | None, seen: Seen) -> _Spot:
+        lowest = seen.lowest
         key = _key(where, lowest)
         spot = self._spots.get(key)
         if spot is None:
             codes = tuple(f.f_code if f else None for f in where)
             site, route = self._site(where), _route(where, frame, lowest)
             number = self._numbers.setdefault((site, route), len(self._numbers))
-            reader = reader_of(frame, where, route)
+            # What reads matters to a look alone; a library's file may take a second to parse.
+            is_look = not isinstance(seen.storage, Storage)
+            reader = reader_of(frame if is_look else None, where, route)
             home = where.cell or where.inner or frame
             names = home.f_globals if home is not None else {}
             spot = self._spots[key] = _Spot(number, site, route, reader, codes, names)
@@ -288,7 +312,7 @@ class Recorder:
         return Site(line, self._sources.place_of(deeper) if deeper else None)
 
     def _add(self, spot: _Spot, seen: Seen, storage: Storage) -> Crossing:
-        if seen.direction == model.TENSORFLOW_TO_NUMPY and spot.route.name in PYTHON_READERS:
+        if seen.direction == model.TENSORFLOW_TO_NUMPY and _reads_for_python(spot, seen):
             seen.direction = model.TENSORFLOW_TO_PYTHON
         verdict = _verdict(spot, seen, storage)
         key = (
@@ -323,6 +347,14 @@ def _route(where: Standpoint, frame: FrameType | None, lowest: str) -> Route:
     return route_of(where, frame, lowest) if frame else Route(lowest, False)
 
 
+def _reads_for_python(spot: _Spot, seen: Seen) -> bool:
+    """Whether Python, not NumPy, gets what was read: as bytes, or by a route of its own."""
+    if spot.route.name in PYTHON_READERS:
+        return True
+    # NumPy's own readers of bytes have its name: `np.frombuffer`.
+    return seen.lowest == BYTES_LIKE and not spot.reader.name.startswith("np.")
+
+
 def _call(where: Standpoint) -> tuple[int, int]:
     """Which call of the user's is running: the innermost frame of theirs, and its instruction."""
     return (id(where.inner), where.inner.f_lasti) if where.inner else (0, 0)
@@ -342,25 +374,34 @@ def _look_for_cast_before(seen: Seen, where: Standpoint, limit: int | None) -> N
         seen.values = None if limit == 0 else emulate(handed, seen.dtype_to, limit)
 
 
-def _target(frame: FrameType | None, reader: Reader, seen: Seen) -> str | None:
+def _target(frame: FrameType | None, where: Standpoint, reader: Reader, seen: Seen) -> str | None:
     """Dtype that a reader makes of a tensor, where its syntax tells; `seen` learns of it.
 
     Now, while the tensor is alive: what the cast does to the values is computed on it.
     """
-    if frame is None or reader.into is None or isinstance(seen.storage, Storage):
+    at = where.inner if reader.into_is_users else outside_of_tensor(frame)
+    if at is None or reader.into is None or isinstance(seen.storage, Storage):
         return None
-    target = dtype_in(frame, reader.into)
+    target = dtype_in(at, reader.into)
     if target is not None and is_cast(seen.dtype_from, target):
         seen.dtype_to, seen.both_ends = target, False
         seen.values = seen.storage.values_as(target)
+        seen.asked = reader.into_is_users and not reader.into.is_array
     return target
+
+
+def _is_asked_for(seen: Seen, route: Route, where: Standpoint) -> bool:
+    """Whether the user's own call, no converter by name, names the dtype of the cast."""
+    if route.explicit or not is_cast(seen.dtype_from, seen.dtype_to):
+        return False
+    return asks_for(where, seen.dtype_to, seen.identity)
 
 
 def _verdict(spot: _Spot, seen: Seen, storage: Storage) -> Verdict:
     cast = model.Cast("none", "", None)
     # A Python number has no dtype to be cast from, unless it became another number.
     if seen.direction in _BETWEEN_LIBRARIES or seen.values is not None:
-        asked = spot.route.explicit and spot.reader.asks
+        asked = seen.asked or (spot.route.explicit and spot.reader.asks)
         cast = cast_of(
             seen.dtype_from, seen.dtype_to, asked=asked, observed=seen.both_ends, values=seen.values
         )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import executing
 
 from tfnp_magic.interrupts import raised_by_signal
-from tfnp_magic.into import Into, into_of
+from tfnp_magic.into import Into, into_of, names_dtype
 from tfnp_magic.site import Standpoint, forget_snapshot, is_library, is_own
 
 
@@ -77,6 +77,9 @@ PYTHON_READERS = frozenset(
 )
 """Routes by which Python itself, not NumPy, gets at a tensor's memory."""
 
+BYTES_LIKE = "bytes-like object"
+"""A tensor read as bytes without shape or dtype, for want of a better name of the route."""
+
 _TYPE_NAMES = {
     "EagerTensor": "Tensor", "_EagerTensorBase": "Tensor", "SymbolicTensor": "Tensor",
     "ResourceVariable": "Variable", "BaseResourceVariable": "Variable",
@@ -138,6 +141,8 @@ class Reader(NamedTuple):
     asks
         Whether the user's own call says more than what to convert, such as a dtype; True
         where its syntax is not at hand.
+    into_is_users
+        Whether `into` stands in the user's own call, not in what reads.
     """
 
     name: str
@@ -146,10 +151,12 @@ class Reader(NamedTuple):
     copied: bool = False
     into: Into | None = None
     asks: bool = True
+    into_is_users: bool = True
 
 
 def reader_of(frame: FrameType | None, where: Standpoint, route: Route) -> Reader:
-    """Name what reads the memory, in the innermost frame."""
+    """Name what reads the memory: the innermost frame that is not the tensor's own."""
+    frame = outside_of_tensor(frame)
     within = route.explicit and frame is not where.inner
     asks = _says_more(where.inner)
     if frame is None:
@@ -157,7 +164,28 @@ def reader_of(frame: FrameType | None, where: Standpoint, route: Route) -> Reade
     node = _node(frame)
     plain = isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords
     name = _by_expression(frame) or ""
-    return Reader(name, plain, within, _is_copied(node), into_of(node, name), asks)
+    into, into_frame = into_of(node, name), frame
+    if into is None and within and where.inner is not None:
+        into, into_frame = into_of(_node(where.inner), route.name), where.inner
+    return Reader(name, plain, within, _is_copied(node), into, asks, into_frame is where.inner)
+
+
+_TENSORS_OWN = (
+    "tensorflow/python/framework/ops.py", "tensorflow/python/ops/resource_variable_ops.py",
+)  # fmt: skip
+"""Where ``__array__`` and ``numpy`` of tensors and Variables stand; NumPy calls them."""
+
+
+def outside_of_tensor(frame: FrameType | None) -> FrameType | None:
+    """The frame itself, or the one that called the tensor's own methods in which it is."""
+    while frame is not None and frame.f_code.co_filename.replace("\\", "/").endswith(_TENSORS_OWN):
+        frame = frame.f_back
+    return frame
+
+
+def asks_for(where: Standpoint, dtype: str, identity: int) -> bool:
+    """Whether the user's call hands over an object and names the dtype that it became."""
+    return where.inner is not None and names_dtype(where.inner, _node(where.inner), dtype, identity)
 
 
 def _says_more(frame: FrameType | None) -> bool:

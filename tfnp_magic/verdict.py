@@ -71,9 +71,16 @@ def is_cast(dtype_from: str, dtype_to: str) -> bool:
     return dtype_from not in (dtype_to, MIXED) and _native(dtype_from) != _native(dtype_to)
 
 
+_QUANTIZED = {"qint8": "int8", "quint8": "uint8", "qint16": "int16", "quint16": "uint16",
+              "qint32": "int32"}  # fmt: skip
+"""TensorFlow's names for integers that stand for other numbers; NumPy has them as they are."""
+
+
 def _native(dtype: str) -> str:
     """``float64`` for ``>f8``, ``int64`` for pandas' ``Int64``; any other name as it is."""
-    return np.dtype(dtype).newbyteorder("=").name if dtype[:1] in "<>" else dtype.lower()
+    if dtype[:1] in "<>":
+        return np.dtype(dtype).newbyteorder("=").name
+    return _QUANTIZED.get(dtype, dtype.lower())
 
 
 def cast_of(
@@ -246,27 +253,29 @@ def _of_unseen(
     return copied(_why_not_shared(source), result_nbytes)
 
 
-def after_cast(before: Storage, nbytes: int) -> Storage:
-    """A tensor made of an array was cast by an op of TensorFlow's, in the same call.
+def once_more(before: Storage, nbytes: int, what: str) -> Storage:
+    """A copy was made of what a conversion had made, as part of it.
 
     Parameters
     ----------
     before
-        The verdict on the tensor that was made first.
+        The verdict on what was made first.
     nbytes
-        Bytes that the cast wrote.
+        Bytes that the next step wrote.
+    what
+        That step, in words.
     """
     if before.copied_bytes is None:
         return before
     copies = None if before.copies is None else before.copies + 1
-    reason = f"{before.reason}; then cast by TensorFlow into another"
+    reason = f"{before.reason}; then {what}"
     return copied(reason, before.copied_bytes + nbytes, before.evidence or INFERRED, copies)
 
 
 def of_python(nbytes: int | None, *, is_text: bool = False) -> Storage:
     """A Python number, string or sequence became a tensor."""
     if is_text:
-        return copied("a Python string is copied into TensorFlow's own", nbytes, copies=None)
+        return copied("a Python string is copied into TensorFlow's own", None, copies=None)
     copies = None if nbytes is None else int(nbytes > 0)
     return copied("Python objects have no memory to share", nbytes, copies=copies)
 
@@ -314,6 +323,34 @@ def of_gathered(
         )
     reason = f"NumPy made an array of it, not {ALIGNMENT}-byte aligned, so TensorFlow copied that"
     return copied(reason, nbytes * (1 + len(taken)), OBSERVED, 1 + len(taken))
+
+
+def of_lent(nbytes: int | None, result: Span | None, buffers: tuple[Span, ...] | None) -> Storage:
+    """An object with ``__array__`` of its own became a tensor; its array was not seen.
+
+    It may be a new one, which NumPy's allocations show, or the object's own memory, which
+    the tensor may then share.
+    """
+    taken = _filled(buffers or (), nbytes) if nbytes else ()
+    if taken:
+        return of_gathered(nbytes, result, buffers)
+    return unknown("the object gave an array that was not seen: the tensor may share its memory")
+
+
+def of_proto(
+    nbytes: int | None, to_nbytes: int | None, buffers: tuple[Span, ...] | None
+) -> Storage:
+    """An array was written into a ``TensorProto``: as ``bytes``, which the message copies.
+
+    Source: ``make_tensor_proto`` (tensorflow/python/framework/tensor_util.py, 2.21), which
+    calls ``astype`` first where it is given a dtype.
+    """
+    if nbytes is None or to_nbytes is None:
+        return copied("strings are copied one by one into a TensorProto", None, copies=None)
+    before = _filled(buffers or (), to_nbytes)
+    copies = (2 if to_nbytes else 0) + len(before)
+    reason = "made bytes of, which the TensorProto copies"
+    return copied(reason, copies * to_nbytes, copies=copies)
 
 
 def _shared(source: ArrayFacts) -> str:
@@ -428,6 +465,11 @@ def of_copying_read(nbytes: int, buffers: tuple[Span, ...] | None, cast: bool) -
 
 _SOON = 4
 """Allocations after a read among which a converting reader's own is: the first ones."""
+
+
+def of_written() -> Storage:
+    """A tensor was read into an array that was there before (``a[:] = t``, ``np.copyto``)."""
+    return shared("read in place, and written into an array that was there before")
 
 
 def of_kept_view(tensor_alive: bool, writable: bool) -> Storage:

@@ -134,8 +134,10 @@ ROWS = [
         "tf.experimental.dlpack.from_dlpack", TO_TF, B32, 0, "view", explicit=True),
     Row("keep.append(np.from_dlpack(t))", "np.from_dlpack", TO_NP, B32, 0, "view", explicit=True),
     Row("t.cpu()", "Tensor.cpu", MOVE, B32, 0, "view", explicit=True),
-    Row("tf.make_tensor_proto(m)", "tf.make_tensor_proto", TO_TF, B32, B32, "copy", explicit=True),
-    Row("tf.make_tensor_proto(t)", "tf.make_tensor_proto", TO_PY, B32, B32, "copy", explicit=True),
+    Row("tf.make_tensor_proto(m)", "tf.make_tensor_proto", TO_TF, B32, 2 * B32, "copy",
+        explicit=True),
+    Row("tf.make_tensor_proto(t)", "tf.make_tensor_proto", TO_PY, B32, 2 * B32, "copy",
+        explicit=True),
     Row("tf.make_ndarray(tf.make_tensor_proto([1.0, 2.0]))", "tf.make_ndarray", TO_NP, 8, 8,
         "copy", explicit=True),
 ]  # fmt: skip

@@ -232,7 +232,7 @@ def every_verdict():
     for buffers, may in itertools.product((None, (), (verdict.Span(0, 8),)), flags):
         yield verdict.of_dropped_view(may, 8, buffers)
     for before in (verdict.shared("shared"), verdict.copied("copied", 8), verdict.unknown("?")):
-        yield verdict.after_cast(before, 4)
+        yield verdict.once_more(before, 4, "cast")
 
 
 @pytest.mark.parametrize("found", sorted(set(every_verdict()), key=str), ids=lambda v: v.reason)

@@ -14,9 +14,13 @@ from tfnp_magic.probes.looks import is_second_look
 from tfnp_magic.probes.reporting import read_of, report
 from tfnp_magic.probes.slot import BufferSlot, PyBuffer
 from tfnp_magic.recorder import Seen
+from tfnp_magic.route import BYTES_LIKE
 from tfnp_magic.scope import is_tracing, listeners
 
 NAME = "buffer protocol"
+
+_SIMPLE = 0
+"""``PyBUF_SIMPLE``: bytes are wanted; NumPy asks for shape and format (``PyBUF_FULL_RO``)."""
 
 _slots: dict[int, BufferSlot] = {}
 
@@ -39,8 +43,9 @@ def _heard(tensor: Any, view: int, flags: int, stack: int, duration_ns: int) -> 
     if is_second_look(tensor, frame, stack):
         return
     remnant = PyBuffer.from_address(view).obj
-    report(NAME, hearing, frame, _describe, tensor, remnant, duration_ns)
+    lowest = BYTES_LIKE if flags == _SIMPLE else NAME
+    report(NAME, hearing, frame, _describe, tensor, lowest, remnant, duration_ns)
 
 
-def _describe(tensor: Any, remnant: Any, duration_ns: int) -> Seen:
-    return read_of(tensor, "buffer protocol", remnant, duration_ns, exported=True)
+def _describe(tensor: Any, lowest: str, remnant: Any, duration_ns: int) -> Seen:
+    return read_of(tensor, lowest, remnant, duration_ns, exported=True)

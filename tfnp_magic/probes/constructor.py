@@ -50,6 +50,7 @@ from tfnp_magic.verdict import (
     is_cast,
     of_constructor,
     of_gathered,
+    of_lent,
     of_other_device,
     of_scalar,
     of_string_read,
@@ -142,7 +143,10 @@ def _of_series(
     # NumPy may call it read-only; through the pandas object it can be written to.
     facts = array_facts(memory)._replace(writable=True)
     storage = _storage(tensor, facts, taken, False, facts.span)
-    return _seen(tensor, memory, facts, storage, duration_ns, id(value))
+    seen = _seen(tensor, memory, facts, storage, duration_ns, id(value))
+    if not isinstance(value.dtype, np.dtype):
+        seen.values = None  # of a nullable dtype, what is missing is not in these values
+    return seen
 
 
 def _of_scalar(tensor: Any, value: np.generic, duration_ns: int) -> Seen:
@@ -154,11 +158,14 @@ def _of_scalar(tensor: Any, value: np.generic, duration_ns: int) -> Seen:
 def _of_parts(tensor: Any, value: Any, dtype: str, taken: Taken, duration_ns: int) -> Seen:
     """Several arrays, or an object that makes its array on demand: one tensor of them."""
     to_nbytes = tensor_nbytes(tensor)
-    storage = of_gathered(to_nbytes, span_of_tensor(tensor), taken)
+    is_list, pandas = isinstance(value, list | tuple), type(value).__module__.startswith("pandas")
+    judge = of_gathered if is_list or pandas or to_nbytes is None else of_lent
+    storage = judge(to_nbytes, span_of_tensor(tensor), taken)
     nbytes = to_nbytes
     if to_nbytes and dtype != MIXED and (itemsize := itemsize_of(dtype)):
         nbytes = itemsize * (to_nbytes // tensor.dtype.size)
     seen = _of(tensor, dtype, nbytes, storage, duration_ns, id(value))
+    seen.made = weakref.ref(tensor)
     if is_cast(dtype, seen.dtype_to):
         seen.values = _values_of_parts(value, seen.dtype_to)
     return seen

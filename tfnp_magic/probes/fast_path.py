@@ -58,18 +58,45 @@ def patches() -> list[AttributePatch]:
 
 
 class _Inputs(NamedTuple):
-    """How many of an op's arguments are inputs, and the type attribute of each."""
+    """What an op says of its inputs, one entry each.
+
+    Attributes
+    ----------
+    number
+        How many of an op's arguments are inputs.
+    types
+        The dtype, where it is always the same; else empty.
+    attributes
+        The type attribute that tells it; empty without one.
+    defaults
+        That attribute's default; empty without one.
+    """
 
     number: int
-    type_attributes: tuple[str, ...]
+    types: tuple[str, ...]
+    attributes: tuple[str, ...]
+    defaults: tuple[str, ...]
 
 
 @functools.cache
 def _inputs_of(op: str) -> _Inputs:
     registry = sys.modules["tensorflow.python.framework.op_def_registry"]
     definition = registry.get(op)
-    arguments = definition.input_arg if definition is not None else ()
-    return _Inputs(len(arguments), tuple(argument.type_attr for argument in arguments))
+    if definition is None:
+        return _Inputs(0, (), (), ())
+    defaults = {attr.name: _name_of(attr.default_value.type) for attr in definition.attr}
+    arguments = definition.input_arg
+    return _Inputs(
+        len(arguments),
+        tuple(_name_of(argument.type) for argument in arguments),
+        tuple(argument.type_attr for argument in arguments),
+        tuple(defaults.get(argument.type_attr, "") for argument in arguments),
+    )
+
+
+def _name_of(dtype: Any) -> str:
+    """Name of a dtype, given as TensorFlow's object or its number; empty for 0, which is none."""
+    return str(sys.modules["tensorflow"].as_dtype(dtype).name) if dtype else ""
 
 
 def _around(original: Any) -> Any:
@@ -84,12 +111,14 @@ def _around(original: Any) -> Any:
         except BaseException as exc:
             without_our_frame(exc)
             raise
-        inputs = arguments[: _inputs_of(op).number]
+        number = _inputs_of(op).number
+        inputs = arguments[:number]
         others = [value for value in inputs if type(value) is not tensor_type]
         if others and not all(isinstance(value, settled) for value in others):
             hearing = listeners()
             if hearing:
-                _tell(hearing, op, inputs, result, ring.since(mark))
+                call = _Call(inputs, arguments[number:])
+                _tell(hearing, op, call, result, ring.since(mark))
         elif op == "Cast":
             tell_cast(inputs[0], result, sys._getframe(1))
         return result
@@ -115,16 +144,28 @@ def tell_cast(tensor: Any, result: Any, frame: FrameType) -> None:
             recorder.silence(NAME, error)
 
 
-def _tell(
-    hearing: list[Recorder], op: str, inputs: tuple[Any, ...], result: Any, taken: Taken
-) -> None:
+class _Call(NamedTuple):
+    """One call of an op: its inputs, and the names and values of attributes behind them."""
+
+    inputs: tuple[Any, ...]
+    rest: tuple[Any, ...]
+
+    def attribute(self, name: str) -> str | None:
+        """Name of the dtype that the call gives to a type attribute; None if it gives none."""
+        for key, value in zip(self.rest[::2], self.rest[1::2], strict=False):
+            if key == name and value is not None:
+                return _name_of(value)
+        return None
+
+
+def _tell(hearing: list[Recorder], op: str, call: _Call, result: Any, taken: Taken) -> None:
     frame = sys._getframe(2)
     left = list(taken or ())
-    for position, value in enumerate(inputs):
+    for position, value in enumerate(call.inputs):
         for source in _sources(value):
-            report(NAME, hearing, frame, _describe, op, position, inputs, source, result, left)
+            report(NAME, hearing, frame, _describe, op, position, call, source, result, left)
         if _is_python_value(value):
-            report(NAME, hearing, frame, _describe_python, op, position, inputs, value)
+            report(NAME, hearing, frame, _describe_python, op, position, call, value)
 
 
 def _sources(value: Any) -> list[Any]:
@@ -148,9 +189,9 @@ def _is_python_value(value: Any) -> bool:
     return isinstance(value, bool | int | float | complex)
 
 
-def _describe_python(op: str, position: int, inputs: tuple[Any, ...], value: Any) -> Seen:
+def _describe_python(op: str, position: int, call: _Call, value: Any) -> Seen:
     """A Python number or sequence: its tensor is never seen, its bytes are TensorFlow's default."""
-    dtype_to = _wanted(op, position, inputs) or ("float32" if _is_real(value) else "int32")
+    dtype_to = _wanted(op, position, call) or _default_of(value) or "float32"
     shape = np.shape(value) if isinstance(value, list | tuple) else ()
     nbytes = math.prod(shape) * _itemsize(dtype_to)
     storage = of_python(nbytes)
@@ -169,12 +210,6 @@ def _describe_python(op: str, position: int, inputs: tuple[Any, ...], value: Any
     )
 
 
-def _is_real(value: Any) -> bool:
-    while isinstance(value, list | tuple) and value:
-        value = value[0]
-    return isinstance(value, float)
-
-
 @functools.lru_cache(maxsize=256)
 def _itemsize(dtype: str) -> int:
     return sys.modules["tensorflow"].as_dtype(dtype).size or 0
@@ -183,13 +218,13 @@ def _itemsize(dtype: str) -> int:
 def _describe(
     op: str,
     position: int,
-    inputs: tuple[Any, ...],
+    call: _Call,
     source: Any,
     result: Any,
     left: list[Span],
 ) -> Seen:
     facts, shape = _facts(source)
-    dtype_to = _wanted(op, position, inputs) or facts.dtype
+    dtype_to = _wanted(op, position, call) or facts.dtype
     results = _tensors(result)
     storage = _storage(facts, dtype_to, shape, results, left)
     seen = Seen(
@@ -238,19 +273,56 @@ def _facts(source: Any) -> tuple[ArrayFacts, tuple[int, ...]]:
     return ArrayFacts(dtype_name(source), nbytes, None, False, False), shape
 
 
-def _wanted(op: str, position: int, inputs: tuple[Any, ...]) -> str | None:
-    """Dtype name of a tensor among the inputs that must have the same type; None without one.
+def _wanted(op: str, position: int, call: _Call) -> str | None:
+    """Name of the dtype that TensorFlow converts an input to; None where that is its own.
 
-    TensorFlow casts the array to it, silently (``ConvertToTensor``'s dtype hint).
+    By TensorFlow's rule (``ConvertToTensor``'s dtype hint in pywrap_tfe_src.cc, 2.21): the
+    op's fixed type, or the attribute's value if it is given, or the dtype of a tensor with
+    the same attribute, or what an earlier input with it came to be, or its default.
     """
-    attributes = _inputs_of(op).type_attributes
-    wanted = attributes[position]
-    if not wanted:
-        return None
-    for attribute, value in zip(attributes, inputs, strict=False):
-        if attribute == wanted and isinstance(value, eager_tensor_type()):
-            return str(value.dtype.name)
+    about = _inputs_of(op)
+    attribute = about.attributes[position]
+    if about.types[position] or not attribute:
+        return about.types[position] or None
+    given = call.attribute(attribute)
+    if given:
+        return given
+    alike = [p for p, name in enumerate(about.attributes) if name == attribute]
+    for other in alike:
+        if dtype := _dtype_of_tensor(call.inputs[other]):
+            return dtype
+    for earlier in alike:
+        if earlier < position and (dtype := _dtype_of_value(op, earlier, call)):
+            return dtype
+    return about.defaults[position] or None
+
+
+def _dtype_of_tensor(value: Any) -> str | None:
+    """Of a tensor or a Variable, or the first of them in a list."""
+    if isinstance(value, list | tuple):
+        return next(filter(None, map(_dtype_of_tensor, value)), None)
+    if isinstance(value, (eager_tensor_type(), sys.modules["tensorflow"].Variable)):
+        return str(value.dtype.name)
     return None
+
+
+def _dtype_of_value(op: str, position: int, call: _Call) -> str | None:
+    """What a non-tensor input came to be."""
+    value = call.inputs[position]
+    if isinstance(value, list | tuple) and any(hasattr(part, "dtype") for part in value):
+        value = next(part for part in value if hasattr(part, "dtype"))
+    wanted = _inputs_of(op).defaults[position]
+    if hasattr(value, "dtype"):
+        return wanted or dtype_name(value)
+    return wanted or _default_of(value)
+
+
+def _default_of(value: Any) -> str | None:
+    """Dtype that TensorFlow gives a Python value."""
+    while isinstance(value, list | tuple) and len(value):
+        value = value[0]
+    kinds: dict[type, str] = {bool: "bool", int: "int32", float: "float32", complex: "complex128"}
+    return kinds.get(type(value))
 
 
 def _tensors(result: Any) -> list[Any]:

@@ -29,7 +29,7 @@ from tfnp_magic.probes.reporting import report
 from tfnp_magic.probes.sources import is_array_like
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.scope import inner, listeners
-from tfnp_magic.verdict import OBSERVED, copied, of_string_read, shared
+from tfnp_magic.verdict import OBSERVED, copied, of_string_read, shared, unknown
 
 NAME = "TFLite interpreter"
 
@@ -157,22 +157,24 @@ def _origin(value: Any, dtype_to: str) -> tuple[str, str]:
 
 
 def _storage_of_set(value: Any, nbytes: int | None, taken: tuple[Span, ...] | None) -> Storage:
-    reason = "copied into the interpreter's own memory"
+    """Where the data came to lie: in memory that was there before, so that is no new copy."""
     if nbytes is None:
         return copied("strings are copied one by one into the interpreter", None, copies=None)
     if not nbytes:
         return copied("no elements: there is nothing to copy or to share", 0, copies=0)
+    reason = "read in place, and written into the interpreter's own memory"
     if isinstance(value, np.ndarray) and not value.dtype.isnative:
         reason += "; its other byte order was not swapped, so the values differ"
     # NumPy hands on an array in C order that can be written to (NPY_ARRAY_CARRAY).
     if isinstance(value, np.ndarray) and value.flags.carray:
-        return copied(reason, nbytes)
+        return shared(reason)
     if taken is None:
-        return copied(f"{reason}; what NumPy copied before was not seen", nbytes, copies=None)
+        return unknown(f"{reason}; what NumPy copied before was not seen")
     before = len(buffers_of_size(taken, nbytes))
-    if before:
-        reason = f"NumPy made an array in C order of it, which was {reason}"
-    return copied(reason, nbytes * (before + 1), copies=before + 1)
+    if not before:
+        return shared(reason)
+    return copied(f"NumPy made an array in C order of it, which was {reason}", nbytes * before,
+                  copies=before)  # fmt: skip
 
 
 def _describe_get(result: Any, duration_ns: int) -> Seen:

@@ -12,21 +12,24 @@ from typing import Any
 
 import numpy as np
 
-from tfnp_magic.facts import HOST, eager_tensor_type, short_device
+from tfnp_magic.facts import HOST, Span, eager_tensor_type, itemsize_of, short_device
 from tfnp_magic.model import (
     NUMPY_TO_TENSORFLOW,
     PYTHON_TO_TENSORFLOW,
     TENSORFLOW_TO_NUMPY,
     TENSORFLOW_TO_PYTHON,
+    Storage,
 )
+from tfnp_magic.probes.allocations import ring
 from tfnp_magic.probes.patch import CodePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
 from tfnp_magic.probes.sources import arrays_within, dtype_name, is_array_like
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.scope import inner, listeners
-from tfnp_magic.verdict import copied
+from tfnp_magic.verdict import copied, of_proto
 
 NAME = "TensorProto"
+Taken = tuple[Span, ...] | None
 GRAPH = "graph"
 """Stands in place of a device for a constant that became part of a graph."""
 
@@ -56,7 +59,7 @@ def _around_read(original: Any) -> Any:
 
 def _traced(original: Any, describe: Any, value: Any, args: Any, kwargs: Any) -> Any:
     hearing = listeners()
-    started = clock()
+    started, mark = clock(), ring.mark()
     inner.absorbing += 1
     try:
         result = original(value, *args, **kwargs)
@@ -66,20 +69,23 @@ def _traced(original: Any, describe: Any, value: Any, args: Any, kwargs: Any) ->
     finally:
         inner.absorbing -= 1
     if hearing:
-        report(NAME, hearing, sys._getframe(3), describe, value, result, clock() - started)
+        duration, taken = clock() - started, ring.since(mark)
+        report(NAME, hearing, sys._getframe(3), describe, value, result, taken, duration)
     return result
 
 
-def _describe_make(values: Any, proto: Any, duration_ns: int) -> Seen:
+def _describe_make(values: Any, proto: Any, taken: Taken, duration_ns: int) -> Seen:
     dtype = sys.modules["tensorflow"].as_dtype(proto.dtype)
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     direction, dtype_from, device = _origin(values)
     # A Python number with a shape is written once, however many elements it fills.
     count = np.size(values) if direction == PYTHON_TO_TENSORFLOW else np.prod(shape, dtype=np.int64)
-    nbytes = int(count) * dtype.size if dtype.size else None
-    storage = copied("written into a TensorProto", nbytes)
-    if _in_graph():
-        storage = copied("baked into the graph as a constant", nbytes)
+    to_nbytes = int(count) * dtype.size if dtype.size else None
+    nbytes = to_nbytes
+    if to_nbytes is not None and (itemsize := itemsize_of(dtype_from)):
+        nbytes = int(count) * itemsize
+    known = direction != PYTHON_TO_TENSORFLOW and not _in_graph()
+    storage = of_proto(nbytes, to_nbytes, taken) if known else _of_unknown_copies()
     return Seen(
         "tf.make_tensor_proto",
         direction,
@@ -107,11 +113,19 @@ def _origin(values: Any) -> tuple[str, str, str]:
     return PYTHON_TO_TENSORFLOW, type(values).__name__, HOST
 
 
+def _of_unknown_copies() -> Storage:
+    """Python values go through arrays first; a graph copies a constant again and again."""
+    if _in_graph():
+        reason = "baked into the graph as a constant, which is copied again as the graph is built"
+        return copied(reason, None, copies=None)
+    return copied("made an array of, then written into a TensorProto", None, copies=None)
+
+
 def _in_graph() -> bool:
     return not sys.modules["tensorflow"].executing_eagerly()
 
 
-def _describe_read(proto: Any, array: Any, duration_ns: int) -> Seen:
+def _describe_read(proto: Any, array: Any, taken: Taken, duration_ns: int) -> Seen:
     dtype = sys.modules["tensorflow"].as_dtype(proto.dtype).name
     storage = copied("read out of a TensorProto", int(array.nbytes))
     return Seen(

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from tfnp_magic.facts import eager_tensor_type
+from tfnp_magic.model import Storage
 from tfnp_magic.probes.looks import belongs_to_last_look
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import PYTHON_READS, read_of, report
+from tfnp_magic.probes.reporting import PYTHON_READS, CopiedLook, read_of, report
 from tfnp_magic.recorder import Seen, clock
+from tfnp_magic.route import outside_of_tensor
 from tfnp_magic.scope import inner, is_tracing, listeners
 
 NAME = "Tensor.numpy"
@@ -50,7 +52,8 @@ def _around_numpy(original: Any) -> Any:
             inner.absorbing -= 1
         if hearing:
             took = clock() - started
-            report(NAME, hearing, sys._getframe(1), _describe_numpy, self, result, took)
+            frame = sys._getframe(1)
+            report(NAME, hearing, frame, _describe_numpy, self, result, took, frame)
         return result
 
     numpy.__wrapped__ = original  # type: ignore[attr-defined]
@@ -58,8 +61,21 @@ def _around_numpy(original: Any) -> Any:
     return numpy
 
 
-def _describe_numpy(tensor: Any, result: Any, duration_ns: int) -> Seen:
-    return read_of(tensor, NAME, result, duration_ns, handed_out=True)
+def _describe_numpy(tensor: Any, result: Any, duration_ns: int, frame: FrameType) -> Seen:
+    seen = read_of(tensor, NAME, result, duration_ns, handed_out=True)
+    if isinstance(result, np.ndarray) and isinstance(seen.storage, Storage) and _in_array(frame):
+        seen.storage = CopiedLook(result, seen.storage)
+    return seen
+
+
+def _in_array(frame: FrameType | None) -> bool:
+    """Whether NumPy asked by ``__array__``, as it does Variables: it may copy once more."""
+    outside = outside_of_tensor(frame)
+    while frame is not None and frame is not outside:
+        if frame.f_code.co_name == "__array__":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _around_numpy_internal(original: Any) -> Any:

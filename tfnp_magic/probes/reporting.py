@@ -30,6 +30,8 @@ from tfnp_magic.verdict import (
     of_kept_view,
     of_numpy_method,
     of_string_read,
+    of_written,
+    once_more,
 )
 
 
@@ -153,20 +155,48 @@ class _Look:
     def judge(self, reader: Reader, target: str | None) -> Storage:
         """Judge by what is alive now: the array over the tensor's memory, and the tensor."""
         buffers = ring.since(self._mark)
-        converts = reader.name in _COPYING or reader.name in _RETURNING
-        if converts and target is not None and is_cast(self._dtype, target):
+        makes = reader.into is not None and not reader.into.is_array
+        if makes and target is not None and is_cast(self._dtype, target):
             nbytes = self._elements * np.dtype(target).itemsize
             return of_copying_read(nbytes, buffers, cast=True)
         if (reader.plain and reader.name in _COPYING) or reader.copied:
             return of_copying_read(self._nbytes, buffers, cast=False)
+        if reader.into is not None and reader.into.is_array:
+            return of_written()
         array = self._remnant()
         if array is not None:
             # TensorFlow's own array behind an exported buffer may be writable; what the
             # consumer gets of it is not.
             writable = bool(array.flags.writeable) and not self._exported
             return of_kept_view(self._tensor() is not None, writable)
+        converts = reader.name in _COPYING or reader.name in _RETURNING
         may_have_copied = reader.within or (converts and not reader.plain)
         return of_dropped_view(may_have_copied, self._nbytes, buffers)
+
+
+class CopiedLook:
+    """What ``.numpy()`` copied for ``__array__``: NumPy may copy or cast that once more."""
+
+    __slots__ = ("_array", "_before", "_dtype", "_elements", "_nbytes")
+
+    def __init__(self, array: np.ndarray[Any, Any], before: Storage) -> None:
+        self._array, self._before = weakref.ref(array), before
+        self._elements, self._nbytes = array.size, array.nbytes
+        self._dtype = name_of_dtype(array.dtype)
+
+    def values_as(self, dtype: str) -> ValueChange | None:
+        """What a cast to this dtype does to the values."""
+        array = self._array()
+        return None if array is None else cast_values(array, None, dtype)
+
+    def judge(self, reader: Reader, target: str | None) -> Storage:
+        """Judge by what NumPy's function does with the array that it was given."""
+        if target is not None and is_cast(self._dtype, target):
+            nbytes = self._elements * np.dtype(target).itemsize
+            return once_more(self._before, nbytes, "NumPy cast that into another")
+        if (reader.plain and reader.name in _COPYING) or reader.copied:
+            return once_more(self._before, self._nbytes, "NumPy copied that once more")
+        return self._before
 
 
 def read_of(

@@ -11,39 +11,64 @@ from tfnp_magic.verdict import MIXED
 
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), range})
 _DEPTH = 4
+_PROTOCOLS = ("__array__", "__array_interface__", "__array_struct__")
+"""By which an object gives an array of itself (NumPy's interoperability protocols)."""
 
 
 def is_array_like(value: Any) -> bool:
     """Whether TensorFlow converts it through NumPy: pandas objects, and what has ``__array__``."""
     kind = type(value)
-    return kind not in _PLAIN and not issubclass(kind, list | tuple) and hasattr(kind, "__array__")
+    if kind in _PLAIN or issubclass(kind, list | tuple):
+        return False
+    return any(hasattr(kind, name) for name in _PROTOCOLS)
 
 
 def numpy_memory(value: Any) -> np.ndarray[Any, Any] | None:
-    """The array behind a pandas Series or Index that NumPy stores; None for anything else.
+    """The array behind a pandas Series or Index, which a conversion may hand on; or None.
 
-    Taking it neither copies nor converts. A DataFrame's array is put together on
-    demand, an extension dtype's is converted: those are None.
+    Taking it neither copies nor converts. Of a nullable or sparse dtype it is the array
+    of the values alone: a conversion hands it on where no value is missing. A
+    DataFrame's and a RangeIndex's array is put together on demand: None.
     """
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(value, pandas.Series | pandas.Index):
         return None
-    if isinstance(value, pandas.RangeIndex) or not isinstance(value.dtype, np.dtype):
+    if isinstance(value, pandas.RangeIndex):
         return None
-    memory = value.array.to_numpy()
-    return memory if isinstance(memory, np.ndarray) else None
+    if isinstance(value.dtype, np.dtype):
+        memory = value.array.to_numpy()
+    else:
+        memory = next(filter(_is_array, map(value.array.__dict__.get, _WITHIN)), None)
+    return memory if _is_array(memory) and memory.shape == value.shape else None
+
+
+_WITHIN = ("_data", "_sparse_values")
+"""Where pandas' nullable and sparse arrays keep their values (pandas 2.2 to 3.1)."""
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray)
 
 
 def dtype_name(value: Any) -> str:
     """Dtype of what has one; of a DataFrame's columns if they agree, else `MIXED`."""
     dtype = getattr(value, "dtype", None)
-    if dtype is None:
-        pandas = sys.modules.get("pandas")
-        if pandas is None or not isinstance(value, pandas.DataFrame):
-            return MIXED
-        kinds = {str(kind) for kind in value.dtypes}
-        return kinds.pop() if len(kinds) == 1 else MIXED
-    return str(dtype)
+    if dtype is not None:
+        return _name_of(dtype)
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(value, pandas.DataFrame):
+        return MIXED
+    kinds = {_name_of(kind) for kind in value.dtypes}
+    return kinds.pop() if len(kinds) == 1 else MIXED
+
+
+def _name_of(dtype: Any) -> str:
+    """Name of a dtype; of pandas' own ones that of the values (nullable, sparse, categories)."""
+    if isinstance(dtype, np.dtype) or type(dtype).__module__.partition(".")[0] != "pandas":
+        return str(dtype)
+    if hasattr(dtype, "categories"):
+        return MIXED if dtype.categories is None else _name_of(dtype.categories.dtype)
+    return str(getattr(dtype, "numpy_dtype", None) or getattr(dtype, "subtype", None) or dtype)
 
 
 def arrays_within(value: Any, depth: int = _DEPTH) -> str | None:
