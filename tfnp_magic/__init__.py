@@ -15,10 +15,14 @@ Data goes one way: call → probe → recorder → recording → views.
 ``probes``                one module per chokepoint family, and their catalogue
 ``scope``                 which thread's and task's conversions belong to which trace
 ``recorder``              attribution, settling, aggregation
-``site``, ``route``       frame → line; expression → public name
-``facts``, ``verdict``    what can be read without moving; what it says about a copy
-``model``                 `Recording`, `Crossing`: plain data
-``views``                 a recording as DataFrame, text and HTML
+``site``, ``handed``      frame → line; what the user handed to the library
+``route``, ``into``       expression → public name; the dtype that it converts into
+``facts``, ``verdict``    what can be read without moving; what it says of copy, cast, move
+``values``                what a cast did to the values
+``hazards``, ``writes``   shared memory, watched; the lines that write to it
+``model``                 `Recording`, `Crossing`, `Hazard`: plain data
+``advice``, ``views``     findings, ranked; a recording as DataFrame, text and HTML
+``blind_spots``           what no probe sees
 ``whos``                  a namespace as a list of tensors and arrays
 ========================  ==========================================================
 
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
     from tfnp_magic.model import Crossing, Recording
     from tfnp_magic.tracing import trace
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Crossing", "Recording", "load_ipython_extension", "trace", "unload_ipython_extension"]
 
 _HOMES = {

@@ -51,7 +51,7 @@ def of_written(hazard: Hazard, title: str = "") -> str:
     if hazard.holder:
         return (
             f"{where}: {hazard.route} took {array} in place for {hazard.holder}, which still "
-            f"needed it when {_writer(hazard)}: what is computed from it may be wrong. "
+            f"held it when {_writer(hazard)}: what is computed from it may be wrong. "
             f"{_instead_of_sharing(hazard)}"
         )
     return (
@@ -69,9 +69,12 @@ def _of_shared(hazard: Hazard) -> str:
 
 
 def _where(site: Site) -> str:
-    """``line 4``, or the inner line where no line of the cell led there."""
-    place = site.line or site.inner
-    return "somewhere" if place is None else f"line {place.line}"
+    """``line 4``, or the inner line and its file where no line of the cell led there."""
+    if site.line is not None:
+        return f"line {site.line.line}"
+    if site.inner is not None:
+        return f"line {site.inner.line} of {site.inner.source}"
+    return "somewhere"
 
 
 def _array(hazard: Hazard) -> str:
@@ -99,17 +102,18 @@ def _writer(hazard: Hazard) -> str:
 
 def _between(hazard: Hazard) -> str:
     after, before = hazard.intact_at, hazard.written_before
-    if after is None and before is None:
-        return ""
     if after is not None and before is not None and after != before:
-        return f" between {_line(after)} and {_line(before)}"
-    place = after or before
-    assert place is not None
-    return f" after {_line(place)}"
+        return f" between {_line(after, hazard.site)} and {_line(before, hazard.site)}"
+    if after is not None:
+        return f" after {_line(after, hazard.site)}"
+    return "" if before is None else f" before {_line(before, hazard.site)}"
 
 
-def _line(place: Place) -> str:
-    return f"line {place.line}"
+def _line(place: Place, site: Site) -> str:
+    """``line 4``, and its file where that is another than the site's."""
+    here = site.line or site.inner
+    other = here is not None and place.source != here.source
+    return f"line {place.line}" + (f" of {place.source}" if other else "")
 
 
 def _instead_of_sharing(hazard: Hazard) -> str:

@@ -7,6 +7,7 @@ again and when it ends, within a budget of time.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import sys
 import threading
@@ -19,6 +20,7 @@ import numpy as np
 
 from tfnp_magic import model
 from tfnp_magic.facts import Span, host_view, span_of_array
+from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.model import Hazard, Place, Site
 from tfnp_magic.writes import lines_that_write, names_of
 
@@ -30,6 +32,9 @@ WHOLE = 4 << 20
 _BLOCK = 4096
 _MOST = 256
 """Pairs that one trace watches; more are counted."""
+
+_MOST_PAIRS = 8
+"""Tensors over one memory from one site that are told apart."""
 
 _SHARE_OF_TIME = 0.05
 """Part of the traced time that checks between may take; the last one is always made."""
@@ -83,23 +88,30 @@ class Shared:
         memory = self.memory()
         return memory is not None and checksum_of(memory)[0] != self.checksum
 
-    def can_be_written(self) -> bool:
-        """Whether somebody but TensorFlow holds the array, or the memory that it is a view of."""
+    def can_be_written(self, tensors: int = 1) -> bool:
+        """Whether somebody but TensorFlow holds the array, or the memory that it is a view of.
+
+        Parameters
+        ----------
+        tensors
+            How many tensors hold it.
+        """
         array = self.array() if self.array is not None else None
         if array is None:
             return self.array is None and not self.is_over()
-        # References: this name, the call's argument, and one of the tensor's own.
-        if sys.getrefcount(array) > 3:
+        # References: this name, the call's argument, and one of each tensor's own.
+        if array.flags.writeable and sys.getrefcount(array) > 2 + tensors:
             return True
         root = root_of(array)
-        return root is not array and sys.getrefcount(root) > 3
+        # And here the view's, whoever holds the view.
+        return root is not array and root.flags.writeable and sys.getrefcount(root) > 3
 
 
 def shared_with(array: Array | None, tensor: Any, holder: str = "") -> Shared | None:
     """What to watch where a tensor lies in an array's memory; None if nobody can write to it."""
     if array is not None:
         writable = array.flags.writeable or root_of(array).flags.writeable
-        if not array.size or not writable:
+        if not array.size or not writable or array.dtype.hasobject:
             return None
     shared = Shared(array, tensor, holder)
     return None if shared.is_over() else shared
@@ -114,9 +126,11 @@ def root_of(array: Array) -> Array:
 
 def checksum_of(array: Array) -> tuple[int, bool]:
     """Checksum of an array's memory, and whether only blocks of it were read."""
+    array = np.asarray(array)  # a matrix has two axes, whatever is asked for
     if not array.flags.c_contiguous:
-        array = np.ascontiguousarray(array.reshape(-1)[:: max(1, array.nbytes // WHOLE)])
-        return zlib.crc32(array.view(np.uint8).data), True
+        step = -(-array.nbytes // WHOLE)
+        elements = array.flat[::step] if step > 1 else array.ravel()
+        return zlib.crc32(elements.view(np.uint8).data), step > 1
     memory = array.reshape(-1).view(np.uint8)
     if memory.nbytes <= WHOLE:
         return zlib.crc32(memory.data), False
@@ -127,14 +141,38 @@ def checksum_of(array: Array) -> tuple[int, bool]:
     return checksum, True
 
 
-@dataclasses.dataclass(slots=True)
-class _Watched:
-    """One pair, where it came about, and the last place where its memory was still the same."""
+_Key = tuple[Site, str, Span]
+"""What tells shared memory apart: where it came about, for whom, and which bytes they are."""
 
-    shared: Shared
+
+def _living(pairs: list[Shared]) -> Shared:
+    """The latest pair of which both ends are alive; the latest of all where there is none."""
+    return next((pair for pair in reversed(pairs) if not pair.is_over()), pairs[-1])
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class _Watched:
+    """Memory that came to be shared at one site, and where it was last seen unchanged.
+
+    One line may make several tensors of it (in a loop), and any of them may be the one that
+    stays: all `pairs` began while the memory held the same.
+    """
+
+    pairs: list[Shared]
+    key: _Key
     hazard: Hazard
     names: dict[str, Any]
     intact_at: Place | None
+
+    @property
+    def shared(self) -> Shared:
+        return _living(self.pairs)
+
+    def add(self, *pairs: Shared, count: int = 1) -> None:
+        """The same happened again."""
+        living = [pair for pair in (*self.pairs, *pairs) if not pair.is_over()]
+        self.pairs = living[-_MOST_PAIRS:] or self.pairs
+        self.hazard.count += count
 
 
 class Hazards:
@@ -173,11 +211,15 @@ class Hazards:
     def _add(
         self, shared: Shared, site: Site, route: str, direction: str, names: dict[str, Any]
     ) -> None:
-        for watched in self._watched:
-            if watched.shared.span == shared.span and watched.hazard.site == site:
-                watched.hazard.count += 1
-                if watched.shared.is_over():
-                    watched.shared = shared
+        place = site.inner or site.line
+        key = site, shared.holder, shared.span
+        known = _find(self._watched, key)
+        if known is not None:
+            # Its checksum is the memory's present one: a look that costs nothing.
+            if known.shared.checksum != shared.checksum and known.shared.was_written():
+                self._tell_written(known, place)
+            else:
+                known.add(shared)
                 return
         if len(self._watched) >= _MOST:
             self._drop_what_is_over()
@@ -187,7 +229,7 @@ class Hazards:
         nbytes = shared.span.stop - shared.span.start
         hazard = Hazard(site, route, direction, nbytes, holder=shared.holder)
         hazard.sampled = shared.sampled
-        self._watched.append(_Watched(shared, hazard, names, site.inner or site.line))
+        self._watched.append(_Watched([shared], key, hazard, names, place))
 
     def pass_by(self, place: Place | None) -> None:
         """Look whether something was written, if there is time for it.
@@ -219,30 +261,83 @@ class Hazards:
             if watched.shared.is_over():
                 self._watched.remove(watched)
             elif watched.shared.was_written():
-                self._watched.remove(watched)
-                watched.hazard.written = True
-                watched.hazard.written_before = place
-                watched.hazard.intact_at = watched.intact_at
-                self._name(watched)
-                self._written.append(watched)
+                self._tell_written(watched, place)
             else:
                 watched.intact_at = place or watched.intact_at
+
+    def _tell_written(self, watched: _Watched, place: Place | None) -> None:
+        self._watched.remove(watched)
+        if self._is_told(watched):
+            return
+        watched.hazard.written = True
+        watched.hazard.written_before = place
+        watched.hazard.intact_at = watched.intact_at
+        self._name(watched)
+        self._written.append(watched)
+
+    def _is_told(self, watched: _Watched) -> bool:
+        """Whether this memory was seen written to before, from the same site; then it is counted.
+
+        Of very many, memory by memory, the first that was shared at that site stands for it.
+        """
+        told = _find(self._written, watched.key)
+        if told is None and len(self._written) >= _MOST:
+            site = watched.hazard.site
+            told = next((each for each in self._written if each.hazard.site == site), None)
+        if told is not None:
+            told.add(*watched.pairs, count=watched.hazard.count)
+        return told is not None
 
     def _drop_what_is_over(self) -> None:
         self._watched = [w for w in self._watched if not w.shared.is_over()]
 
     def finish(self) -> None:
-        """Look once more, and complete the recording's ``hazards``: what was written to first."""
-        with self._lock:
-            self._check(None)
-        for watched in self._watched:
-            self._name(watched)
-        lasting = [w for w in self._watched if not w.hazard.holder and w.shared.can_be_written()]
-        found = [watched.hazard for watched in (*self._written, *lasting)]
-        self._recording.hazards[:] = found
-        self._recording.hazards_unwatched = self._unwatched
-        _remember(self._recording.title, [*self._written, *lasting])
+        """Look once more, and complete the recording's ``hazards``: what was written to first.
+
+        A failure of ours costs the recording, which says so.
+        """
+        try:
+            with self._lock:
+                self._finish()
+        except Exception as error:
+            if raised_by_signal(error):
+                raise
+            self._recording.lost.append(
+                f"the look for shared memory failed ({type(error).__name__}: {error})"
+            )
         self._watched, self._written = [], []
+
+    def _finish(self) -> None:
+        self._check(None)
+        lasting = self._lasting()
+        for watched in lasting:
+            self._name(watched)
+        found = [*self._written, *lasting]
+        self._recording.hazards[:] = [watched.hazard for watched in found]
+        self._recording.hazards_unwatched = self._unwatched
+        title = self._recording.title
+        _last[:] = [Remembered(watched.pairs, watched.hazard, title) for watched in found]
+
+    def _lasting(self) -> list[_Watched]:
+        """What somebody can still write to, and nobody has yet."""
+        tensors = self._tensors_by_array()
+        return [
+            watched
+            for watched in self._watched
+            if not watched.hazard.holder
+            and watched.shared.can_be_written(tensors[id(watched.shared.array)])
+            and not self._is_told(watched)
+        ]
+
+    def _tensors_by_array(self) -> collections.Counter[int]:
+        """How many tensors hold each array, by the reference to it: that is one for all pairs."""
+        pairs = {
+            (id(pair.array), id(pair.tensor))
+            for watched in (*self._watched, *self._written)
+            for pair in watched.pairs
+            if pair.tensor is not None and not pair.is_over()
+        }
+        return collections.Counter(array for array, _ in pairs)
 
     def _name(self, watched: _Watched) -> None:
         hazard, shared = watched.hazard, watched.shared
@@ -254,20 +349,25 @@ class Hazards:
             hazard.made_at, hazard.written_at = lines_that_write(source, hazard, here.source)
 
 
+def _find(among: list[_Watched], key: _Key) -> _Watched | None:
+    return next((watched for watched in among if watched.key == key), None)
+
+
 @dataclasses.dataclass(slots=True)
 class Remembered:
-    """What the last trace found of one pair, for the next look at the namespace."""
+    """What the last trace found of one memory, for the next look at the namespace."""
 
-    shared: Shared
+    pairs: list[Shared]
     hazard: Hazard
     title: str
 
+    @property
+    def shared(self) -> Shared:
+        """A pair that is alive, if there still is one."""
+        return _living(self.pairs)
+
 
 _last: list[Remembered] = []
-
-
-def _remember(title: str, watched: list[_Watched]) -> None:
-    _last[:] = [Remembered(each.shared, each.hazard, title) for each in watched]
 
 
 def last_found() -> list[Remembered]:

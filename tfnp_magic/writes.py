@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,10 +12,18 @@ import numpy as np
 from tfnp_magic.model import Hazard, Place
 
 _WRITING_METHODS = frozenset(
-    {"fill", "sort", "partition", "put", "itemset", "resize", "setfield", "byteswap", "update",
-     "iloc", "loc", "at", "iat"}
+    {"fill", "sort", "partition", "put", "itemset", "resize", "setfield", "update"}
+)
+"""Methods of an array, or of a pandas object, that write to it."""
+
+_WRITING_FUNCTIONS = frozenset(
+    {"copyto", "put", "place", "putmask", "put_along_axis", "fill_diagonal", "shuffle", "at",
+     "readinto"}
 )  # fmt: skip
-_WRITING_FUNCTIONS = frozenset({"copyto", "put", "place", "putmask", "put_along_axis", "shuffle"})
+"""Functions that write to their first argument; ``at`` is a ufunc's."""
+
+_NOT_MEMORY = frozenset({"shape", "strides", "dtype", "flags", "attrs", "name", "index", "columns"})
+"""Attributes of an array or a pandas object that are set without a write to its memory."""
 
 
 def names_of(
@@ -34,10 +43,10 @@ def names_of(
 
 def _holds(value: Any, array: np.ndarray[Any, Any]) -> bool:
     """Whether it is another array over the same memory, or a pandas object around it."""
-    if isinstance(value, np.ndarray):
+    kind = type(value)  # `isinstance` asks an object for its class, which may be a proxy's answer
+    if issubclass(kind, np.ndarray):
         return np.may_share_memory(value, array)
-    kind = type(value)
-    if kind.__module__.partition(".")[0] != "pandas" or not hasattr(kind, "array"):
+    if str(kind.__module__).partition(".")[0] != "pandas" or not hasattr(kind, "array"):
         return False
     memory = getattr(value.array, "_ndarray", None)  # what stands behind its values, uncopied
     return isinstance(memory, np.ndarray) and np.may_share_memory(memory, array)
@@ -64,33 +73,68 @@ def lines_that_write(source: str, hazard: Hazard, title: str) -> tuple[Place | N
     line = hazard.site.line
     if tree is None or line is None or not hazard.array:
         return None, None
-    lines = source.splitlines()
+    lines = _lines(source)
 
     def place(number: int) -> Place:
         return Place(title, number, "<module>", lines[number - 1].strip())
 
     made = [n for n in _assignments(tree, hazard.array) if n <= line.line]
-    written = [n for n in _writes(tree, hazard.array) if _is_between(n, hazard, title)]
+    first, last = _bounds(hazard, title, _comes_again(tree, line.line))
+    written = [n for n in _writes(tree, hazard.array) if first <= n and (not last or n <= last)]
     return (
         place(made[-1]) if made else None,
-        place(written[0]) if hazard.written and len(set(written)) == 1 else None,
+        place(written[0]) if hazard.written and len(written) == 1 else None,
     )
 
 
-def _is_between(number: int, hazard: Hazard, title: str) -> bool:
-    """Whether a line may have run between the two looks; in a loop, lines come again."""
-    after, before = hazard.intact_at, hazard.written_before
-    first = after.line if after is not None and after.source == title else 0
+def _bounds(hazard: Hazard, title: str, again: bool) -> tuple[int, int | None]:
+    """First and last line that may have run between the two looks; None for the cell's end.
+
+    Parameters
+    ----------
+    again
+        Whether the line where the memory came to be shared may run more than once.
+    """
+    after, before, here = hazard.intact_at, hazard.written_before, hazard.site.line
+    first = 1 if again or here is None else here.line
+    if after is not None and after.source == title:
+        first = after.line
     last = before.line if before is not None and before.source == title else None
-    if last is not None and last <= first:
-        return True
-    return first <= number and (last is None or number <= last)
+    if last is not None and last <= first:  # in a loop, lines come again
+        return 1, None
+    return first, last
+
+
+def _comes_again(tree: ast.Module, number: int) -> bool:
+    kinds = ast.For | ast.AsyncFor | ast.While | ast.FunctionDef | ast.AsyncFunctionDef
+    return any(
+        isinstance(node, kinds) and node.lineno <= number <= (node.end_lineno or 0)
+        for node in ast.walk(tree)
+    )
+
+
+def _lines(source: str) -> list[str]:
+    """As Python counts them: ``splitlines`` ends lines at other characters, too."""
+    return re.split(r"\r\n|\r|\n", source)
+
+
+_MAGIC = re.compile(r"(\s*)([%!?].*|[\w, ]+=\s*[%!].*|[^#'\"]*\w\?{1,2}\s*)$")
+"""A line for IPython: ``%time …``, ``!ls``, ``files = !ls``, ``thing?``."""
 
 
 def _parsed(source: str) -> ast.Module | None:
-    """The cell's syntax; lines of magics and of the shell are left out."""
-    magic = ("%", "!", "?")
-    lines = ["pass" if t.lstrip().startswith(magic) else t for t in source.splitlines()]
+    """The cell's syntax; lines of magics and of the shell are left out.
+
+    A line inside an expression or a text may look like one: the first reading that
+    Python understands counts.
+    """
+    first, *rest = _lines(source)
+    plain = [_MAGIC.sub(r"\1pass", line) for line in (first, *rest)]
+    readings = map(_tree_of, ([first, *rest], [plain[0], *rest], plain))
+    return next(filter(None, readings), None)
+
+
+def _tree_of(lines: list[str]) -> ast.Module | None:
     try:
         return ast.parse("\n".join(lines))
     except (SyntaxError, ValueError):
@@ -98,42 +142,66 @@ def _parsed(source: str) -> ast.Module | None:
 
 
 def _assignments(tree: ast.Module, name: str) -> list[int]:
-    """Lines that bind the name, in order."""
-    found = [
+    """Lines that bind the name, in order; ``a += 1`` writes to what it is bound to."""
+    augmented = {id(node.target) for node in ast.walk(tree) if isinstance(node, ast.AugAssign)}
+    return sorted(
         node.lineno
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-        and not isinstance(node, ast.AugAssign)
-    ]  # fmt: skip
-    augmented = {n.lineno for n in ast.walk(tree) if isinstance(n, ast.AugAssign)}
-    return sorted(line for line in found if line not in augmented)
+        and id(node) not in augmented
+    )  # fmt: skip
 
 
 def _writes(tree: ast.Module, name: str) -> list[int]:
-    """Lines that write into what the name is bound to."""
-    return sorted({line for node in ast.walk(tree) for line in _write(node, name)})
+    """Lines that write into what the name is bound to, in order."""
+    return sorted({
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AugAssign | ast.Assign | ast.Call)
+        and any(_base(written) == name for written in _written_by(node))
+    })  # fmt: skip
 
 
-def _write(node: ast.AST, name: str) -> Iterator[int]:
-    if isinstance(node, ast.AugAssign) and _base(node.target) == name:
-        yield node.lineno
+def _written_by(node: ast.AugAssign | ast.Assign | ast.Call) -> Iterator[ast.expr]:
+    """Expressions whose memory a statement or a call writes to."""
+    if isinstance(node, ast.AugAssign):
+        yield node.target
     elif isinstance(node, ast.Assign):
         for target in node.targets:
-            if not isinstance(target, ast.Name) and _base(target) == name:
-                yield node.lineno
-    elif isinstance(node, ast.Call):
-        if isinstance(node.func, ast.Attribute):
-            method = node.func.attr
-            if method in _WRITING_METHODS and _base(node.func.value) == name:
-                yield node.lineno
-            if method in _WRITING_FUNCTIONS and node.args and _base(node.args[0]) == name:
-                yield node.lineno
-        if any(keyword.arg == "out" and _base(keyword.value) == name for keyword in node.keywords):
-            yield node.lineno
+            yield from (part for part in _parts(target) if not isinstance(part, ast.Name))
+    else:
+        yield from _written_by_call(node)
+
+
+def _written_by_call(node: ast.Call) -> Iterator[ast.expr]:
+    function, owner = node.func, None
+    if isinstance(function, ast.Attribute):
+        owner = function.value
+    called = function.attr if isinstance(function, ast.Attribute) else _base(function)
+    if owner is not None and called in _WRITING_METHODS:
+        yield owner
+    if called in _WRITING_FUNCTIONS and node.args:
+        yield node.args[0]
+    for keyword in node.keywords:
+        if keyword.arg == "out":
+            yield from _parts(keyword.value)
+
+
+def _parts(node: ast.expr) -> Iterator[ast.expr]:
+    """Elements of a tuple or list that is written out; else the expression itself."""
+    if isinstance(node, ast.Tuple | ast.List):
+        for element in node.elts:
+            yield from _parts(element)
+    elif isinstance(node, ast.Starred):
+        yield from _parts(node.value)
+    else:
+        yield node
 
 
 def _base(node: ast.AST) -> str:
     """``a`` for ``a[0]``, ``a.flat[1:]``, ``a.values``; empty for anything else."""
-    while isinstance(node, ast.Subscript | ast.Attribute | ast.Starred):
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        if isinstance(node, ast.Attribute) and node.attr in _NOT_MEMORY:
+            return ""
         node = node.value
     return node.id if isinstance(node, ast.Name) else ""

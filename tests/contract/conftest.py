@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import ctypes
 import os
 
@@ -67,3 +68,24 @@ def _owners_given_back():
     assert scope._open == ()
     assert probes._in == []
     assert owners_now() == before
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How sure the trace was of the rows of `test_truth`."""
+    reports = [
+        r for kind in ("passed", "failed", "xfailed") for r in terminalreporter.getreports(kind)
+    ]
+    standings = collections.Counter(
+        value for report in reports for name, value in report.user_properties if name == "standing"
+    )
+    if standings:
+        wrong = sum(
+            1
+            for report in terminalreporter.getreports("failed")
+            if any(name == "standing" for name, _ in report.user_properties)
+        )
+        told = ", ".join(f"{count:,} {standing}" for standing, count in sorted(standings.items()))
+        terminalreporter.write_sep("-", "routes")
+        terminalreporter.write_line(
+            f"{sum(standings.values()):,} routes in two malloc worlds: {told}; {wrong:,} wrong"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conftest import Kernel, arrows
 
-OPTIONS = "the options are -o (--output), -q (--quiet)"
+OPTIONS = "the options are -o (--output), -q (--quiet), -c (--check-values)"
 
 
 # --- the line form -----------------------------------------------------------------
@@ -143,6 +143,10 @@ ERRORS = {
     "%%interop_trace -h\nhit = 1": f"unrecognized arguments: -h; {OPTIONS}",
     "%%interop_trace -o\nhit = 1": f"argument -o/--output: expected one argument; {OPTIONS}",
     "%%interop_trace -o 'x\nhit = 1": f"No closing quotation; {OPTIONS}",
+    "%%interop_trace -c most\nhit = 1": (
+        "-c (--check-values) is one of sample, all, none, not 'most'"
+    ),
+    "%interop_trace -c most hit": "-c (--check-values) is one of sample, all, none, not 'most'",
     "%%interop_trace -o a-b\nhit = 1": NAMELESS.format("a-b"),
     "%%interop_trace -o 1\nhit = 1": NAMELESS.format("1"),
     "%%interop_trace -o class\nhit = 1": NAMELESS.format("class"),
@@ -206,7 +210,7 @@ def test_help_shows_the_options(kernel: Kernel, line: str, parts: list[str]) -> 
     assert [part for part in parts if part not in page["data"]["text/plain"]] == []
 
 
-TRACE = ["--output", "--quiet", "-o", "-q"]
+TRACE = ["--check-values", "--output", "--quiet", "-c", "-o", "-q"]
 
 
 @pytest.mark.parametrize(

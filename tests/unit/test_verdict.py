@@ -11,7 +11,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from tfnp_magic import verdict
-from tfnp_magic.facts import span_of_array
+from tfnp_magic.facts import Span, span_of_array
 from tfnp_magic.probes.reporting import array_facts
 from tfnp_magic.verdict import (
     is_cast,
@@ -181,7 +181,7 @@ def test_without_a_result_to_look_at_an_op_reads_in_place_what_tensorflows_rule_
 def test_what_numpy_converted_for_an_op_is_copied_again_unless_it_came_out_aligned(
     mine, wanted, offset
 ):
-    buffer = verdict.Span(6400 + offset, 6400 + offset + 8)
+    buffer = Span(6400 + offset, 6400 + offset + 8)
     gaps = np.repeat(mine.reshape(-1), 2)[::2]
     found = of_op_argument(array_facts(gaps), wanted, 8, (), buffer)
     copies = 2 if offset == 16 else 1
@@ -226,10 +226,10 @@ def every_verdict():
         yield verdict.of_numpy_method(owns_data, 8, is_array)
     yield verdict.of_string_read()
     for size, cast in itertools.product((8, 9), flags):
-        yield verdict.of_copying_read(8, (verdict.Span(0, size),), cast)
+        yield verdict.of_copying_read(8, (Span(0, size),), cast)
     for one, other in itertools.product(flags, flags):
         yield verdict.of_kept_view(one, other)
-    for buffers, may in itertools.product((None, (), (verdict.Span(0, 8),)), flags):
+    for buffers, may in itertools.product((None, (), (Span(0, 8),)), flags):
         yield verdict.of_dropped_view(may, 8, buffers)
     for before in (verdict.shared("shared"), verdict.copied("copied", 8), verdict.unknown("?")):
         yield verdict.once_more(before, 4, "cast")

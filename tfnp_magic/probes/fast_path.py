@@ -11,7 +11,7 @@ import functools
 import math
 import sys
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from tfnp_magic.hazards import Shared, shared_with
 from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Storage
 from tfnp_magic.probes.allocations import ring
+from tfnp_magic.probes.dtype_hints import Call, default_of, inputs_of, wanted_dtype
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import array_facts, cast_values, report, scalar_facts
 from tfnp_magic.probes.sources import dtype_name, is_array_like, numpy_memory
@@ -46,7 +47,7 @@ from tfnp_magic.verdict import (
 NAME = "op argument"
 
 TAPE = "a GradientTape"
-"""Who may hold an array's memory that an op read in place."""
+"""Who holds an array's memory that an op read in place, until the gradient is computed."""
 
 Taken = tuple[Span, ...] | None
 
@@ -57,73 +58,48 @@ def patches() -> list[AttributePatch]:
     return [AttributePatch(module, "TFE_Py_FastPathExecute", _around)]
 
 
-class _Inputs(NamedTuple):
-    """What an op says of its inputs, one entry each.
-
-    Attributes
-    ----------
-    number
-        How many of an op's arguments are inputs.
-    types
-        The dtype, where it is always the same; else empty.
-    attributes
-        The type attribute that tells it; empty without one.
-    defaults
-        That attribute's default; empty without one.
-    """
-
-    number: int
-    types: tuple[str, ...]
-    attributes: tuple[str, ...]
-    defaults: tuple[str, ...]
-
-
-@functools.cache
-def _inputs_of(op: str) -> _Inputs:
-    registry = sys.modules["tensorflow.python.framework.op_def_registry"]
-    definition = registry.get(op)
-    if definition is None:
-        return _Inputs(0, (), (), ())
-    defaults = {attr.name: _name_of(attr.default_value.type) for attr in definition.attr}
-    arguments = definition.input_arg
-    return _Inputs(
-        len(arguments),
-        tuple(_name_of(argument.type) for argument in arguments),
-        tuple(argument.type_attr for argument in arguments),
-        tuple(defaults.get(argument.type_attr, "") for argument in arguments),
-    )
-
-
-def _name_of(dtype: Any) -> str:
-    """Name of a dtype, given as TensorFlow's object or its number; empty for 0, which is none."""
-    return str(sys.modules["tensorflow"].as_dtype(dtype).name) if dtype else ""
-
-
 def _around(original: Any) -> Any:
     tensor_type = eager_tensor_type()
     # Neither an array nor a Python value that became a tensor.
     settled = (tensor_type, sys.modules["tensorflow"].Variable, str, type(None))
 
     def fast_path_execute(context: Any, op: str, name: Any, *arguments: Any) -> Any:
+        number = inputs_of(op).number
+        inputs = arguments[:number]
+        others = [value for value in inputs if type(value) is not tensor_type]
+        converts = bool(others) and not all(isinstance(value, settled) for value in others)
+        before = _references(others) if converts else ()
         mark = ring.mark()
         try:
             result = original(context, op, name, *arguments)
         except BaseException as exc:
             without_our_frame(exc)
             raise
-        number = _inputs_of(op).number
-        inputs = arguments[:number]
-        others = [value for value in inputs if type(value) is not tensor_type]
-        if others and not all(isinstance(value, settled) for value in others):
+        if converts:
             hearing = listeners()
             if hearing:
-                call = _Call(inputs, arguments[number:])
+                held = _held(others, before)
+                call = Call(inputs, arguments[number:], held)
                 _tell(hearing, op, call, result, ring.since(mark))
         elif op == "Cast":
             tell_cast(inputs[0], result, sys._getframe(1))
         return result
 
     return fast_path_execute
+
+
+def _references(values: list[Any]) -> tuple[int, ...]:
+    """How often each array is referred to; empty where no tape could hold one."""
+    if sys.modules["tensorflow.python.pywrap_tfe"].TFE_Py_TapeSetIsEmpty():
+        return ()
+    return tuple(sys.getrefcount(value) for value in values)
+
+
+def _held(values: list[Any], before: tuple[int, ...]) -> frozenset[int]:
+    """``id()`` of the arrays that something kept a reference to during the call."""
+    after = _references(values) if before else ()
+    grown = zip(values, before, after, strict=False)
+    return frozenset(id(value) for value, one, other in grown if other > one)
 
 
 def tell_cast(tensor: Any, result: Any, frame: FrameType) -> None:
@@ -144,21 +120,7 @@ def tell_cast(tensor: Any, result: Any, frame: FrameType) -> None:
             recorder.silence(NAME, error)
 
 
-class _Call(NamedTuple):
-    """One call of an op: its inputs, and the names and values of attributes behind them."""
-
-    inputs: tuple[Any, ...]
-    rest: tuple[Any, ...]
-
-    def attribute(self, name: str) -> str | None:
-        """Name of the dtype that the call gives to a type attribute; None if it gives none."""
-        for key, value in zip(self.rest[::2], self.rest[1::2], strict=False):
-            if key == name and value is not None:
-                return _name_of(value)
-        return None
-
-
-def _tell(hearing: list[Recorder], op: str, call: _Call, result: Any, taken: Taken) -> None:
+def _tell(hearing: list[Recorder], op: str, call: Call, result: Any, taken: Taken) -> None:
     frame = sys._getframe(2)
     left = list(taken or ())
     for position, value in enumerate(call.inputs):
@@ -189,9 +151,9 @@ def _is_python_value(value: Any) -> bool:
     return isinstance(value, bool | int | float | complex)
 
 
-def _describe_python(op: str, position: int, call: _Call, value: Any) -> Seen:
+def _describe_python(op: str, position: int, call: Call, value: Any) -> Seen:
     """A Python number or sequence: its tensor is never seen, its bytes are TensorFlow's default."""
-    dtype_to = _wanted(op, position, call) or _default_of(value) or "float32"
+    dtype_to = wanted_dtype(op, position, call) or default_of(value) or "float32"
     shape = np.shape(value) if isinstance(value, list | tuple) else ()
     nbytes = math.prod(shape) * _itemsize(dtype_to)
     storage = of_python(nbytes)
@@ -218,13 +180,13 @@ def _itemsize(dtype: str) -> int:
 def _describe(
     op: str,
     position: int,
-    call: _Call,
+    call: Call,
     source: Any,
     result: Any,
     left: list[Span],
 ) -> Seen:
     facts, shape = _facts(source)
-    dtype_to = _wanted(op, position, call) or facts.dtype
+    dtype_to = wanted_dtype(op, position, call) or facts.dtype
     results = _tensors(result)
     storage = _storage(facts, dtype_to, shape, results, left)
     seen = Seen(
@@ -245,19 +207,19 @@ def _describe(
     if is_cast(facts.dtype, dtype_to):
         seen.values = cast_values(array, None, dtype_to)
     elif storage.kind == VIEW and array is not None:
-        seen.shared = _shared(array, facts, results)
+        seen.shared = _shared(array, facts, results, id(source) in call.held)
     return seen
 
 
-def _shared(array: np.ndarray[Any, Any], facts: ArrayFacts, results: list[Any]) -> Shared | None:
-    """What to watch: a result in the array's memory, or a tape that may hold on to it."""
+def _shared(
+    array: np.ndarray[Any, Any], facts: ArrayFacts, results: list[Any], held: bool
+) -> Shared | None:
+    """What to watch: a result in the array's memory, or a tape that holds on to it."""
     for tensor in results:
         span = span_of_tensor(tensor)
         if span is not None and facts.span is not None and span.overlaps(facts.span):
             return shared_with(array, tensor)
-    if not sys.modules["tensorflow.python.pywrap_tfe"].TFE_Py_TapeSetIsEmpty():
-        return shared_with(array, None, TAPE)
-    return None
+    return shared_with(array, None, TAPE) if held else None
 
 
 def _facts(source: Any) -> tuple[ArrayFacts, tuple[int, ...]]:
@@ -271,58 +233,6 @@ def _facts(source: Any) -> tuple[ArrayFacts, tuple[int, ...]]:
     nbytes = int(getattr(source, "nbytes", 0) or 0)
     shape = tuple(getattr(source, "shape", ()))
     return ArrayFacts(dtype_name(source), nbytes, None, False, False), shape
-
-
-def _wanted(op: str, position: int, call: _Call) -> str | None:
-    """Name of the dtype that TensorFlow converts an input to; None where that is its own.
-
-    By TensorFlow's rule (``ConvertToTensor``'s dtype hint in pywrap_tfe_src.cc, 2.21): the
-    op's fixed type, or the attribute's value if it is given, or the dtype of a tensor with
-    the same attribute, or what an earlier input with it came to be, or its default.
-    """
-    about = _inputs_of(op)
-    attribute = about.attributes[position]
-    if about.types[position] or not attribute:
-        return about.types[position] or None
-    given = call.attribute(attribute)
-    if given:
-        return given
-    alike = [p for p, name in enumerate(about.attributes) if name == attribute]
-    for other in alike:
-        if dtype := _dtype_of_tensor(call.inputs[other]):
-            return dtype
-    for earlier in alike:
-        if earlier < position and (dtype := _dtype_of_value(op, earlier, call)):
-            return dtype
-    return about.defaults[position] or None
-
-
-def _dtype_of_tensor(value: Any) -> str | None:
-    """Of a tensor or a Variable, or the first of them in a list."""
-    if isinstance(value, list | tuple):
-        return next(filter(None, map(_dtype_of_tensor, value)), None)
-    if isinstance(value, (eager_tensor_type(), sys.modules["tensorflow"].Variable)):
-        return str(value.dtype.name)
-    return None
-
-
-def _dtype_of_value(op: str, position: int, call: _Call) -> str | None:
-    """What a non-tensor input came to be."""
-    value = call.inputs[position]
-    if isinstance(value, list | tuple) and any(hasattr(part, "dtype") for part in value):
-        value = next(part for part in value if hasattr(part, "dtype"))
-    wanted = _inputs_of(op).defaults[position]
-    if hasattr(value, "dtype"):
-        return wanted or dtype_name(value)
-    return wanted or _default_of(value)
-
-
-def _default_of(value: Any) -> str | None:
-    """Dtype that TensorFlow gives a Python value."""
-    while isinstance(value, list | tuple) and len(value):
-        value = value[0]
-    kinds: dict[type, str] = {bool: "bool", int: "int32", float: "float32", complex: "complex128"}
-    return kinds.get(type(value))
 
 
 def _tensors(result: Any) -> list[Any]:

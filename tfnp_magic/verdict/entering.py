@@ -1,132 +1,20 @@
-"""From the facts of both ends of a conversion to what it did with the data. Pure."""
+"""Where the data of what became a tensor came to lie."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
-
 from tfnp_magic.facts import ALIGNMENT, Span
-from tfnp_magic.model import Cast, Move, Storage
+from tfnp_magic.model import Storage
+from tfnp_magic.verdict.claims import (
+    NOTHING,
+    OBSERVED,
+    ArrayFacts,
+    copied,
+    is_cast,
+    shared,
+    unknown,
+)
 
-if TYPE_CHECKING:
-    from tfnp_magic.values import ValueChange
-
-OBSERVED, INFERRED = "observed", "inferred"
-MIXED = "mixed"
-"""Dtype of a DataFrame whose columns differ: what is cast then is not known."""
-
-COPY, VIEW, UNKNOWN = "copy", "view", "unknown"
-
-
-def copied(
-    reason: str, nbytes: int | None, evidence: str = INFERRED, copies: int | None = 1
-) -> Storage:
-    """The data was written to new memory: `nbytes` in all, in that many copies."""
-    return Storage(COPY, evidence, reason, nbytes, copies)
-
-
-def shared(reason: str, evidence: str = INFERRED) -> Storage:
-    """Both ends lie in the same memory, or one was read in place by the other's library."""
-    return Storage(VIEW, evidence, reason, 0, 0)
-
-
-def unknown(reason: str) -> Storage:
-    """Neither was seen, and no rule tells."""
-    return Storage(UNKNOWN, "", reason, None, None)
-
-
-class ArrayFacts(NamedTuple):
-    """What a verdict needs of the array end, read while the array lived.
-
-    Attributes
-    ----------
-    dtype
-        NumPy's name of the dtype as stored (``float64``, ``>f8``).
-    nbytes
-        Bytes of the elements.
-    span
-        Where they lie; None when unknown.
-    contiguous
-        True when they lie in C order without gaps, in the machine's byte order.
-    writable
-        Whether NumPy would let the user write to it.
-    """
-
-    dtype: str
-    nbytes: int
-    span: Span | None
-    contiguous: bool
-    writable: bool
-
-
-_NOTHING = copied("no elements: there is nothing to copy or to share", 0, copies=0)
 _SCALAR = "a scalar has no memory to share"
-
-
-def is_cast(dtype_from: str, dtype_to: str) -> bool:
-    """Whether two dtype names mean different values: not for byte order, not for strings."""
-    if "string" in (dtype_from, dtype_to):
-        return False
-    return dtype_from not in (dtype_to, MIXED) and _native(dtype_from) != _native(dtype_to)
-
-
-_QUANTIZED = {"qint8": "int8", "quint8": "uint8", "qint16": "int16", "quint16": "uint16",
-              "qint32": "int32"}  # fmt: skip
-"""TensorFlow's names for integers that stand for other numbers; NumPy has them as they are."""
-
-
-def _native(dtype: str) -> str:
-    """``float64`` for ``>f8``, ``int64`` for pandas' ``Int64``; any other name as it is."""
-    if dtype[:1] in "<>":
-        return np.dtype(dtype).newbyteorder("=").name
-    return _QUANTIZED.get(dtype, dtype.lower())
-
-
-def cast_of(
-    dtype_from: str,
-    dtype_to: str,
-    *,
-    asked: bool,
-    observed: bool = True,
-    values: ValueChange | None = None,
-) -> Cast:
-    """Whether a conversion between the libraries changed the dtype, and who wanted it.
-
-    Parameters
-    ----------
-    dtype_from, dtype_to
-        Names of the dtypes at both ends.
-    asked
-        Whether the user's line is a call whose purpose is to convert, and names a dtype.
-    observed
-        Whether both ends were looked at; otherwise one of them follows from a rule.
-    values
-        What became of the values, if that was looked at.
-    """
-    if not is_cast(dtype_from, dtype_to):
-        return Cast("none", "", None)
-    return Cast("explicit" if asked else "silent", OBSERVED if observed else INFERRED, values)
-
-
-def move_of(device_from: str, device_to: str, nbytes: int | None) -> Move:
-    """Whether the data went from one device's memory to another's.
-
-    Parameters
-    ----------
-    device_from, device_to
-        Where each end lies (backing devices, ``host`` or ``graph``), not where it claims to be.
-    nbytes
-        Bytes that a move between them takes.
-    """
-    if is_host(device_from) and is_host(device_to):
-        return Move(device_from, device_to, 0, "")
-    return Move(device_from, device_to, nbytes, OBSERVED)
-
-
-def is_host(device: str) -> bool:
-    """Whether the device's memory is this process's own: logical CPU devices share it."""
-    return device in ("host", "graph") or device.upper().startswith("CPU")
 
 
 def of_constructor(
@@ -157,7 +45,7 @@ def of_constructor(
         Bytes of what it was handed.
     """
     if source.span is not None and not source.nbytes:
-        return _NOTHING
+        return NOTHING
     if result_nbytes is None:
         return copied("strings are copied one by one into TensorFlow's own", None, copies=None)
     if result and source.span and source.contiguous and result.start == source.span.start:
@@ -253,25 +141,6 @@ def _of_unseen(
     return copied(_why_not_shared(source), result_nbytes)
 
 
-def once_more(before: Storage, nbytes: int, what: str) -> Storage:
-    """A copy was made of what a conversion had made, as part of it.
-
-    Parameters
-    ----------
-    before
-        The verdict on what was made first.
-    nbytes
-        Bytes that the next step wrote.
-    what
-        That step, in words.
-    """
-    if before.copied_bytes is None:
-        return before
-    copies = None if before.copies is None else before.copies + 1
-    reason = f"{before.reason}; then {what}"
-    return copied(reason, before.copied_bytes + nbytes, before.evidence or INFERRED, copies)
-
-
 def of_python(nbytes: int | None, *, is_text: bool = False) -> Storage:
     """A Python number, string or sequence became a tensor."""
     if is_text:
@@ -288,7 +157,7 @@ def of_scalar(nbytes: int) -> Storage:
 def of_other_device(nbytes: int, taken: tuple[Span, ...] | None, source_nbytes: int) -> Storage:
     """The tensor lies in another device's memory: copied there, and by NumPy on the way."""
     if not nbytes:
-        return _NOTHING
+        return NOTHING
     before = _filled(taken or (), source_nbytes, nbytes)
     total = nbytes + sum(buffer.stop - buffer.start for buffer in before)
     return copied("copied to another device's memory", total, copies=1 + len(before))
@@ -393,7 +262,7 @@ def of_op_argument(
         What NumPy took for the converted array; None where none was seen.
     """
     if source.span and not source.nbytes:
-        return _NOTHING
+        return NOTHING
     # Only an array without gaps is read in place; another one's gaps may hold a result.
     span = source.span if source.contiguous else None
     if span and any(span.overlaps(result) for result in results):
@@ -427,88 +296,3 @@ def _of_converted(source: ArrayFacts, dtype_to: str, to_nbytes: int, buffer: Spa
 
 def _writing(source: ArrayFacts) -> str:
     return "writing to the array changes the tensor" if source.writable else "both are read-only"
-
-
-def of_numpy_method(owns_data: bool, nbytes: int, is_array: bool) -> Storage:
-    """``Tensor.numpy()`` returned an array that owns its memory, or a NumPy scalar."""
-    if not is_array:
-        return copied("a NumPy scalar holds its own value", nbytes, OBSERVED)
-    if owns_data:
-        reason = ".numpy() copies; np.asarray() would give a view"
-        return copied(reason, nbytes, OBSERVED, copies=1 if nbytes else 0)
-    return shared("the array does not own its memory", OBSERVED)
-
-
-def of_string_read(nbytes: int | None = None) -> Storage:
-    """String elements became Python bytes objects: one of so many bytes, or several."""
-    if nbytes is None:
-        return copied("each string became a Python object of its own", None, copies=None)
-    return copied("the string became a Python object of its own", nbytes, OBSERVED)
-
-
-def of_copying_read(nbytes: int, buffers: tuple[Span, ...] | None, cast: bool) -> Storage:
-    """A reader that copies (``np.array(t)``, ``bytes(t)``, a dtype of its own) read a tensor.
-
-    Parameters
-    ----------
-    nbytes
-        Bytes of the copy.
-    buffers
-        Memory that NumPy took after the read; None where that was not seen.
-    cast
-        Whether the copy has another dtype.
-    """
-    reason = "cast into a new array" if cast else "read in place, then copied by the reader"
-    seen = any(buffer.stop - buffer.start == nbytes for buffer in (buffers or ())[:_SOON])
-    return copied(reason, nbytes, OBSERVED if seen else INFERRED, copies=1 if nbytes else 0)
-
-
-_SOON = 4
-"""Allocations after a read among which a converting reader's own is: the first ones."""
-
-
-def of_written() -> Storage:
-    """A tensor was read into an array that was there before (``a[:] = t``, ``np.copyto``)."""
-    return shared("read in place, and written into an array that was there before")
-
-
-def of_kept_view(tensor_alive: bool, writable: bool) -> Storage:
-    """An array over a tensor's memory was still alive after the line that made it.
-
-    Parameters
-    ----------
-    tensor_alive
-        Whether the tensor was, too.
-    writable
-        Whether NumPy would let the user write to the array.
-    """
-    if not tensor_alive:
-        return shared("took over the memory of a tensor that is gone", OBSERVED)
-    if writable:
-        return shared("shares memory: writing to the array changes the tensor", OBSERVED)
-    return shared("shares the tensor's memory, read-only", OBSERVED)
-
-
-def of_dropped_view(
-    may_have_copied: bool, nbytes: int, buffers: tuple[Span, ...] | None
-) -> Storage:
-    """Something looked at a tensor's memory through an array that is gone.
-
-    Parameters
-    ----------
-    may_have_copied
-        Whether the reader converts as it is told to (an order, ``copy=``), or asks
-        another to: then a copy was made or the view was dropped.
-    nbytes
-        Bytes of the tensor's elements.
-    buffers
-        Memory that NumPy took after the read: a converting reader's copy is among the
-        first. None where that was not seen.
-    """
-    if not may_have_copied:
-        return shared("read in place; nothing kept the memory")
-    if buffers is None:
-        return unknown("read in place; the array made of it was copied or dropped")
-    if any(buffer.stop - buffer.start == nbytes for buffer in buffers[:_SOON]):
-        return copied("read in place, then copied by the reader", nbytes)
-    return shared("read in place; nothing kept the memory")
