@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tfnp_magic.model import NUMPY_TO_TENSORFLOW, TENSORFLOW_TO_NUMPY, Crossing, Recording
+
 
 class BlindSpot(NamedTuple):
     """One kind of conversion that a trace can miss.
@@ -18,20 +20,34 @@ class BlindSpot(NamedTuple):
         Short, as a report lists it, and as the tests call their row.
     detail
         What is missed, for the README.
-    in_graphs
-        Whether only a cell that ran a graph can have it.
+    concerns
+        Which recordings can have it: ``all``, ``graphs`` (one that ran a graph), ``reads``
+        (one in which NumPy read a tensor in place) or ``shared`` (one in which a tensor
+        came to lie in an array's memory, or an op took one in place).
     """
 
     name: str
     detail: str
-    in_graphs: bool = False
+    concerns: str = "all"
 
 
 BLIND_SPOTS = (
     BlindSpot(
         "casts and moves inside graphs",
         "what a `tf.function`, a `tf.data` pipeline or `fit` casts or moves while its graph runs",
-        in_graphs=True,
+        concerns="graphs",
+    ),
+    BlindSpot(
+        "copies that NumPy makes of read-only memory",
+        "`np.argmax(t)`, `np.repeat(t, 2)`, `np.take(a, t)` and others ask for memory that can be "
+        "written to, which a tensor's is not, and copy it for themselves",
+        concerns="reads",
+    ),
+    BlindSpot(
+        "writes to shared memory that was passed on",
+        "to a tensor made of the one that shares it (`tf.expand_dims(tf.squeeze(a), 0)`), to the "
+        "second gradient of a persistent tape, or to the outer of two tapes",
+        concerns="shared",
     ),
     BlindSpot(
         "protocol buffers filled from arrays",
@@ -40,6 +56,22 @@ BLIND_SPOTS = (
 )
 
 
-def not_seen(ran_graphs: bool) -> list[str]:
-    """The blind spots that may concern a report, by name."""
-    return [spot.name for spot in BLIND_SPOTS if ran_graphs or not spot.in_graphs]
+def not_seen(recording: Recording) -> list[str]:
+    """The blind spots that may concern a recording, by name."""
+    concerned = {
+        "all": True,
+        "graphs": bool(recording.graph_calls),
+        "reads": any(_is_read_in_place(crossing) for crossing in recording.ledger),
+        "shared": any(_is_taken_in_place(crossing) for crossing in recording.ledger),
+    }
+    return [spot.name for spot in BLIND_SPOTS if concerned[spot.concerns]]
+
+
+def _is_read_in_place(crossing: Crossing) -> bool:
+    return (crossing.direction, crossing.storage, crossing.evidence) == (
+        TENSORFLOW_TO_NUMPY, "view", "inferred",
+    )  # fmt: skip
+
+
+def _is_taken_in_place(crossing: Crossing) -> bool:
+    return (crossing.direction, crossing.storage) == (NUMPY_TO_TENSORFLOW, "view")

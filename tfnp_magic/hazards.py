@@ -54,14 +54,20 @@ class Shared:
         What changes with it; None for what Python does not see (a tape's, a graph's).
     holder
         What holds the memory, in words, where that is no tensor of the user's.
+
+    Attributes
+    ----------
+    starts_anew
+        Whether nobody holds the memory any more from the last time that it was shared.
     """
 
-    __slots__ = ("array", "checksum", "holder", "sampled", "span", "tensor")
+    __slots__ = ("array", "checksum", "holder", "sampled", "span", "starts_anew", "tensor")
 
     def __init__(self, array: Array | None, tensor: Any, holder: str = "") -> None:
         self.array = None if array is None else weakref.ref(array)
         self.tensor = None if tensor is None else weakref.ref(tensor)
         self.holder = holder
+        self.starts_anew = False
         memory = self.memory()
         self.span = Span(0, 0) if memory is None else span_of_array(memory)
         self.checksum, self.sampled = (0, False) if memory is None else checksum_of(memory)
@@ -214,6 +220,10 @@ class Hazards:
         place = site.inner or site.line
         key = site, shared.holder, shared.span
         known = _find(self._watched, key)
+        if known is not None and shared.starts_anew:
+            known.pairs, known.intact_at = [shared], place
+            known.hazard.count += 1
+            return
         if known is not None:
             # Its checksum is the memory's present one: a look that costs nothing.
             if known.shared.checksum != shared.checksum and known.shared.was_written():

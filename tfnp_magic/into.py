@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import inspect
 import sys
 from types import FrameType, ModuleType
 from typing import Any, NamedTuple
@@ -36,10 +37,14 @@ class Into(NamedTuple):
         The syntax of a dtype, or of the array that is written to.
     is_array
         Which of the two.
+    beside
+        Other operands of the same expression (an index, a mask), which may be tensors, too:
+        what reads them does not write them into the array.
     """
 
     expression: ast.expr
     is_array: bool
+    beside: tuple[ast.expr, ...] = ()
 
 
 def into_of(node: ast.AST | None, name: str) -> Into | None:
@@ -53,11 +58,11 @@ def into_of(node: ast.AST | None, name: str) -> Into | None:
         Public name of what it calls.
     """
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-        return Into(node.value, True)
+        return Into(node.value, True, (node.slice,))
     if not isinstance(node, ast.Call):
         return None
     if name in _WRITERS and node.args:
-        return Into(node.args[0], True)
+        return Into(node.args[0], True, tuple(node.args[1:-1]))
     if name.startswith("np.") and isinstance(getattr(np, name[3:], None), type):
         # `np.float32(t)` casts to the type that is called; `np.matrix(t)` does not.
         kind = getattr(np, name[3:])
@@ -74,32 +79,50 @@ def into_of(node: ast.AST | None, name: str) -> Into | None:
     return Into(node.args[position], False) if second else None
 
 
-def dtype_in(frame: FrameType, into: Into) -> str | None:
-    """NumPy's name of the dtype that the expression has in this frame; None if it can't be told."""
+def dtype_in(frame: FrameType, into: Into, identity: int = 0) -> str | None:
+    """NumPy's name of the dtype that the expression has in this frame; None if it can't be told.
+
+    Parameters
+    ----------
+    identity
+        ``id()`` of what was read: an index of the expression is not what is written.
+    """
+    if any(_mentions(frame, each, identity) for each in into.beside):
+        return None
     found = _value(frame, into.expression)
     if found is None:
         return None
     value = found[0]
     if into.is_array:
-        return str(value.dtype) if isinstance(value, np.ndarray) else None
+        return str(value.dtype) if issubclass(type(value), np.ndarray) else None
     return _name_of(value)
 
 
+def _mentions(frame: FrameType, node: ast.expr, identity: int) -> bool:
+    """Whether a name in the expression stands for the object."""
+    names = (each for each in ast.walk(node) if isinstance(each, ast.Name))
+    found = (_of_name(frame, each.id) for each in names)
+    return any(value is not None and id(value[0]) == identity for value in found)
+
+
 def _name_of(value: Any) -> str | None:
-    if isinstance(value, np.dtype):
-        return str(value)
-    if not isinstance(value, str) and not _is_dtype_class(value):
+    """Name of a dtype, of what NumPy takes for one; None for one with fields, or none at all."""
+    if not issubclass(type(value), np.dtype | str) and not _is_dtype_class(value):
         return None
     try:
-        return str(np.dtype(value))
-    except TypeError:
+        dtype = np.dtype(value)
+    except (TypeError, ValueError, SyntaxError):
         return None
+    return None if dtype.names or dtype.subdtype else str(dtype)
 
 
 def _is_dtype_class(value: Any) -> bool:
-    return isinstance(value, type) and (
-        issubclass(value, np.generic) or value in (float, int, bool, complex)
-    )
+    # By identity and by type: what is compared or asked otherwise may run code of the user's.
+    if not issubclass(type(value), type):
+        return False
+    if any(value is kind for kind in (float, int, bool, complex)):
+        return True
+    return any(kind is np.generic for kind in type.mro(value))
 
 
 def names_dtype(frame: FrameType, node: ast.AST | None, dtype: str, identity: int) -> bool:
@@ -117,8 +140,16 @@ def names_dtype(frame: FrameType, node: ast.AST | None, dtype: str, identity: in
     values = [*node.args, *(keyword.value for keyword in node.keywords)]
     found = [found[0] for each in values if (found := _value(frame, each)) is not None]
     return any(id(value) == identity for value in found) and any(
-        _name_of(getattr(value, "as_numpy_dtype", value)) == dtype for value in found
+        _name_of(_numpy_dtype(value)) == dtype for value in found
     )
+
+
+def _numpy_dtype(value: Any) -> Any:
+    """NumPy's type for TensorFlow's dtype; anything else as it is."""
+    kind = type(value)
+    if kind.__name__ == "DType" and kind.__module__.startswith("tensorflow."):
+        return value.as_numpy_dtype
+    return value
 
 
 def _value(frame: FrameType, node: ast.expr) -> tuple[Any] | None:
@@ -129,7 +160,7 @@ def _value(frame: FrameType, node: ast.expr) -> tuple[Any] | None:
         return _of_name(frame, node.id)
     if isinstance(node, ast.Attribute):
         owner = _value(frame, node.value)
-        if owner is not None and isinstance(owner[0], ModuleType):
+        if owner is not None and issubclass(type(owner[0]), ModuleType):
             known = vars(owner[0])
             return (known[node.attr],) if node.attr in known else None
     return None
@@ -139,6 +170,8 @@ def _of_name(frame: FrameType, name: str) -> tuple[Any] | None:
     code = frame.f_code
     if name in code.co_varnames or name in code.co_cellvars or name in code.co_freevars:
         return _of_local(frame, name)
+    if not code.co_flags & inspect.CO_OPTIMIZED and name in frame.f_locals:  # a class's body
+        return (frame.f_locals[name],)
     for space in (frame.f_globals, vars(builtins)):
         if name in space:
             return (space[name],)

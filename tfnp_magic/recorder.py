@@ -194,6 +194,7 @@ class Recorder:
         unsettled = self._at(frame)
         where = stand(frame, self._cell_files)
         spot = self._spot(where, frame, seen)
+        self.hazards.pass_by(spot.site.inner or spot.site.line)
         if _is_housekeeping(seen, spot.route, where):
             self.recording.housekeeping += 1
             self.recording.housekeeping_bytes += seen.nbytes or 0
@@ -325,7 +326,6 @@ class Recorder:
                 crossing = self._ledger[key] = _crossing(spot, seen, verdict)
                 self.recording.ledger.append(crossing)
             _count(crossing, seen, verdict)
-        self.hazards.pass_by(spot.site.inner or spot.site.line)
         if seen.shared is not None and storage.kind == VIEW and not seen.shared.is_over():
             route, direction = spot.route.name, seen.direction
             self.hazards.add(seen.shared, spot.site, route, direction, spot.names)
@@ -382,7 +382,7 @@ def _target(frame: FrameType | None, where: Standpoint, reader: Reader, seen: Se
     at = where.inner if reader.into_is_users else outside_of_tensor(frame)
     if at is None or reader.into is None or isinstance(seen.storage, Storage):
         return None
-    target = dtype_in(at, reader.into)
+    target = dtype_in(at, reader.into, seen.identity)
     if target is not None and is_cast(seen.dtype_from, target):
         seen.dtype_to, seen.both_ends = target, False
         seen.values = seen.storage.values_as(target)

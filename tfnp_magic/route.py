@@ -51,7 +51,6 @@ _EXPLICIT = frozenset(
         "Tensor.__array__", "Tensor._numpy", "Tensor._copy_to_device", "IndexedSlices.numpy",
         "RaggedTensor.numpy", "Interpreter.set_tensor", "Interpreter.get_tensor",
         "Interpreter.tensor", "CheckpointReader.get_tensor", "tf.train.load_variable",
-        "tf.data.Dataset.from_generator",
         "np.array", "np.asarray", "np.asanyarray", "np.ascontiguousarray", "np.asfortranarray",
         "np.asarray_chkfinite", "np.require", "np.frombuffer", "np.from_dlpack", "np.copy",
         "np.asmatrix", "np.matrix", "np.ma.array", "np.ma.asarray",
@@ -177,10 +176,21 @@ _TENSORS_OWN = (
 
 
 def outside_of_tensor(frame: FrameType | None) -> FrameType | None:
-    """The frame itself, or the one that called the tensor's own methods in which it is."""
-    while frame is not None and frame.f_code.co_filename.replace("\\", "/").endswith(_TENSORS_OWN):
+    """The frame itself, or the one that called the methods of tensors in which it is.
+
+    ``__array__`` of any library's object is one of them, as Keras's Variables have it.
+    """
+    while frame is not None and (_is_tensors_own(frame.f_code) or _is_protocol(frame.f_code)):
         frame = frame.f_back
     return frame
+
+
+def _is_tensors_own(code: types.CodeType) -> bool:
+    return code.co_filename.replace("\\", "/").endswith(_TENSORS_OWN)
+
+
+def _is_protocol(code: types.CodeType) -> bool:
+    return code.co_name == "__array__" and is_library(code.co_filename)
 
 
 def asks_for(where: Standpoint, dtype: str, identity: int) -> bool:

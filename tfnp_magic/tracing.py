@@ -118,7 +118,7 @@ class Trace:
                 recording.not_seen.append(INSTALL_HINT)
             return
         recording.not_seen += probes.missing
-        recording.not_seen += not_seen(ran_graphs=bool(recording.graph_calls))
+        recording.not_seen += not_seen(recording)
 
 
 class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as rec:`

@@ -24,9 +24,13 @@ class Row:
         What the user writes: an expression, or statements that leave their result in `r`.
     crosses
         Which names of `setup` hold data that crosses, and which way each goes. Python
-        values cross, too. Empty where nothing does.
+        values cross, too. Empty where nothing does. A name that `setup` does not make stands
+        for data that the oracle cannot look for, as what a file holds.
     counts
         How often a name crosses, where that is not once.
+    works
+        Whether the call also works on the data, so that what it copies of data that is at
+        home already is its own doing; then a control is measured, too.
     asked
         Whether the user's line names the dtype, so that a cast is explicit.
     line
@@ -45,6 +49,7 @@ class Row:
     crosses: dict[str, str]
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     asked: bool = False
+    works: bool = False
     line: int = 1
     needs_first: bool = False
     blind: str = ""

@@ -35,6 +35,7 @@ COPIES = [
     (Row("two_copies", A, "[a.copy(), a.copy()]", FROM_A), {"aligned": 2, "mmapped": 2}),
     (Row("one_of_two_in_one_buffer", f"{A}; b = F(seed=1)", "np.stack([a, b])",
          {"a": TO_TF, "b": TO_TF}), IN_BOTH),
+    (Row("copy_in_other_byte_order", A, "a.astype('>f8')", FROM_A), IN_BOTH),
     (Row("cast", A, "a.astype('f4')", FROM_A), IN_BOTH),
     (Row("cast_freed", A, "a.astype('f4').sum()", FROM_A), IN_BOTH),
     (Row("cast_without_loss", "a = I('i4')", "a.astype('f8')", FROM_A), IN_BOTH),
@@ -51,6 +52,18 @@ COPIES = [
     (Row("tensor_summed", T, "np.sum(t)", FROM_T), NONE),
     (Row("tensor_as_array", T, "np.asarray(t)", FROM_T), NONE),
     (Row("shared_by_an_op", "a = al(F())", "tf.squeeze(a)", FROM_A), NONE),
+    (Row("copied_by_the_op", A, "tf.transpose(a)", FROM_A), {"aligned": 2, "mmapped": 3}),
+    (Row("not_what_the_op_copies", A, "tf.transpose(a)", FROM_A, works=True),
+        {"aligned": 1, "mmapped": 2}),
+    (Row("not_a_working_copy", T, "np.sort(t)", FROM_T, works=True), NONE),
+    (Row("not_a_working_cast", T, "np.fft.fft(t)", FROM_T, works=True), NONE),
+    (Row("not_a_copy_of_numpy", T, "t.numpy().tobytes()", FROM_T, works=True), IN_BOTH),
+    (Row("not_in_a_function", f"{A}\ndef f():\n    return tf.transpose(a)", "f()", FROM_A,
+         works=True), {"aligned": 1, "mmapped": 2}),
+    (Row("control_that_raises", T, "[t.shape.rank, t.numpy().copy()]", FROM_T, works=True),
+        {"aligned": 2, "mmapped": 2}),
+    (Row("control_without_the_name", f"{A}; t = tf.exp(a)", "tf.exp(a).numpy()", FROM_T,
+         works=True), {"aligned": 2, "mmapped": 2}),
 ]  # fmt: skip
 
 OTHERS = [
@@ -106,6 +119,14 @@ def test_counts_copies(measured, row, expected):
     assert {name: crossed["copies"] for name, crossed in one["crossed"].items()} == dict.fromkeys(
         row.crosses, expected[one["world"]]
     )
+
+
+def test_copies_are_a_bound_where_the_control_says_nothing(measured):
+    works = [row.name for row, _ in COPIES if row.works]
+    bounds = [
+        name for name in works for one in measured[name]["crossed"].values() if one["at_most"]
+    ]
+    assert bounds == ["control_that_raises", "control_without_the_name"]
 
 
 def test_copied_bytes_are_those_that_numpy_reports(measured):

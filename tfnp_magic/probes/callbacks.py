@@ -13,6 +13,7 @@ import functools
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ from tfnp_magic.probes.sessions import into_tensor, out_of_tensor
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.scope import listeners
 from tfnp_magic.site import is_library
-from tfnp_magic.verdict import shared
+from tfnp_magic.verdict import VIEW, shared
 
 NAME = "Python function in a graph"
 
@@ -207,9 +208,37 @@ def _tell_results(
     frame = _frame_of_generator(callee.generators, args)
     for given, array in _origins(*made):
         if frame is not None:
-            report(NAME, hearing, frame, into_tensor, given, array, callee.route)
+            report(NAME, hearing, frame, _describe_result, given, array, callee.route)
         else:
-            stands.tell(callee, hearing, into_tensor, given, array, callee.route)
+            stands.tell(callee, hearing, _describe_result, given, array, callee.route)
+
+
+def _describe_result(given: Any, array: np.ndarray[Any, Any], route: str) -> Seen:
+    seen = into_tensor(given, array, route)
+    if seen.storage.kind == VIEW:  # type: ignore[union-attr]
+        seen.shared = shared_with(array, None, HOLDER)
+        if seen.shared is not None:
+            seen.shared.starts_anew = not _is_still_held(array)
+    return seen
+
+
+_lent: dict[int, tuple[weakref.ref[Any], int]] = {}
+"""Arrays that TensorFlow was given in place, and how often each was referred to before."""
+
+
+def _is_still_held(array: np.ndarray[Any, Any]) -> bool:
+    """Whether TensorFlow holds the array from the last time that it was given."""
+    now = sys.getrefcount(array)
+    known = _lent.get(id(array))
+    if known is not None and known[0]() is array:
+        return now > known[1]
+    if len(_lent) > _MOST_LENT:
+        _lent.clear()
+    _lent[id(array)] = weakref.ref(array), now
+    return False
+
+
+_MOST_LENT = 1024
 
 
 def _frame_of_generator(generators: Any, args: Any) -> FrameType | None:

@@ -39,7 +39,13 @@ from tfnp_magic.probes.reporting import (
     report,
     scalar_facts,
 )
-from tfnp_magic.probes.sources import arrays_within, dtype_name, is_array_like, numpy_memory
+from tfnp_magic.probes.sources import (
+    arrays_within,
+    dtype_name,
+    is_array_like,
+    numpy_memory,
+    parts_of,
+)
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.scope import inner, listeners
 from tfnp_magic.values import ValueChange, merge
@@ -124,7 +130,9 @@ def _describe(tensor: Any, value: Any, given: Any, taken: Taken, duration_ns: in
     dtype_within = arrays_within(value)
     if dtype_within is not None:
         return _of_parts(tensor, value, dtype_within, taken, duration_ns)
-    return python_value(value, tensor, "tf.constant", duration_ns)
+    seen = python_value(value, tensor, "tf.constant", duration_ns)
+    seen.made = weakref.ref(tensor)
+    return seen
 
 
 def _of_array(
@@ -158,11 +166,13 @@ def _of_scalar(tensor: Any, value: np.generic, duration_ns: int) -> Seen:
 def _of_parts(tensor: Any, value: Any, dtype: str, taken: Taken, duration_ns: int) -> Seen:
     """Several arrays, or an object that makes its array on demand: one tensor of them."""
     to_nbytes = tensor_nbytes(tensor)
-    is_list, pandas = isinstance(value, list | tuple), type(value).__module__.startswith("pandas")
-    judge = of_gathered if is_list or pandas or to_nbytes is None else of_lent
+    is_list = isinstance(value, list | tuple)
+    judge = of_gathered if is_list or to_nbytes is None else of_lent
     storage = judge(to_nbytes, span_of_tensor(tensor), taken)
     nbytes = to_nbytes
-    if to_nbytes and dtype != MIXED and (itemsize := itemsize_of(dtype)):
+    if is_list and to_nbytes:
+        dtype, nbytes = _of_list(value, dtype, tensor.dtype.name, to_nbytes // tensor.dtype.size)
+    elif to_nbytes and dtype != MIXED and (itemsize := itemsize_of(dtype)):
         nbytes = itemsize * (to_nbytes // tensor.dtype.size)
     seen = _of(tensor, dtype, nbytes, storage, duration_ns, id(value))
     seen.made = weakref.ref(tensor)
@@ -171,13 +181,24 @@ def _of_parts(tensor: Any, value: Any, dtype: str, taken: Taken, duration_ns: in
     return seen
 
 
+def _of_list(value: Any, dtype: str, dtype_to: str, elements: int) -> tuple[str, int | None]:
+    """Dtype and bytes of the arrays in a list: the dtype of one that was cast, if one was."""
+    parts = list(parts_of(value))
+    cast = next((str(p.dtype) for p in parts if is_cast(str(p.dtype), dtype_to)), dtype)
+    if sum(part.size for part in parts) == elements:
+        return cast, sum(part.nbytes for part in parts)
+    itemsize = itemsize_of(dtype)
+    return cast, itemsize * elements if itemsize else None
+
+
 def _values_of_parts(value: Any, dtype_to: str) -> ValueChange | None:
     """What a cast did to the values of a list of arrays; None for anything else."""
     if not isinstance(value, list | tuple):
         return None
-    changes = [cast_values(p, None, dtype_to) for p in value if isinstance(p, np.ndarray)]
+    parts = [np.asarray(part) for part in parts_of(value)]
+    changes = [cast_values(part, None, dtype_to) for part in parts]
     known = [change for change in changes if change is not None]
-    return functools.reduce(merge, known) if len(known) == len(value) else None
+    return functools.reduce(merge, known) if known and len(known) == len(parts) else None
 
 
 def _is_copy_of(value: np.ndarray[Any, Any], given: Any) -> bool:

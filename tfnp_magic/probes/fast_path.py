@@ -203,12 +203,18 @@ def _describe(
         id(source),
         both_ends=False,
     )
-    array = source if isinstance(source, np.ndarray) else numpy_memory(source)
+    array = _as_array(source)
     if is_cast(facts.dtype, dtype_to):
         seen.values = cast_values(array, None, dtype_to)
-    elif storage.kind == VIEW and array is not None:
+    elif storage.kind == VIEW and array is not None and not isinstance(source, np.generic):
         seen.shared = _shared(array, facts, results, id(source) in call.held)
     return seen
+
+
+def _as_array(source: Any) -> np.ndarray[Any, Any] | None:
+    if isinstance(source, np.generic):
+        return np.asarray(source)
+    return source if isinstance(source, np.ndarray) else numpy_memory(source)
 
 
 def _shared(

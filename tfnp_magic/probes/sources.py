@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -28,14 +29,14 @@ def numpy_memory(value: Any) -> np.ndarray[Any, Any] | None:
 
     Taking it neither copies nor converts. Of a nullable or sparse dtype it is the array
     of the values alone: a conversion hands it on where no value is missing. A
-    DataFrame's and a RangeIndex's array is put together on demand: None.
+    DataFrame's array is put together on demand, and so is a RangeIndex's at first: None.
     """
     pandas = sys.modules.get("pandas")
     if pandas is None or not isinstance(value, pandas.Series | pandas.Index):
         return None
     if isinstance(value, pandas.RangeIndex):
-        return None
-    if isinstance(value.dtype, np.dtype):
+        memory = value._cache.get("_data")  # made when it was first asked for, and kept
+    elif isinstance(value.dtype, np.dtype):
         memory = value.array.to_numpy()
     else:
         memory = next(filter(_is_array, map(value.array.__dict__.get, _WITHIN)), None)
@@ -74,10 +75,23 @@ def _name_of(dtype: Any) -> str:
 def arrays_within(value: Any, depth: int = _DEPTH) -> str | None:
     """Dtype name of the first array or NumPy scalar in nested lists; None if there is none.
 
-    Looks at first elements only: a list that TensorFlow can convert is homogeneous.
+    Looks at first elements only: what has an array there has arrays everywhere.
     """
     if isinstance(value, np.ndarray | np.generic):
         return str(value.dtype)
     if depth and isinstance(value, list | tuple) and value:
         return arrays_within(value[0], depth - 1)
     return None
+
+
+def parts_of(value: Any, depth: int = _DEPTH) -> Iterator[np.ndarray[Any, Any] | np.generic]:
+    """The arrays and NumPy scalars in nested lists; the first `MOST_PARTS` of each list."""
+    if isinstance(value, np.ndarray | np.generic):
+        yield value
+    elif depth and isinstance(value, list | tuple):
+        for part in value[:MOST_PARTS]:
+            yield from parts_of(part, depth - 1)
+
+
+MOST_PARTS = 1024
+"""Elements of a list that are looked at one by one."""

@@ -30,7 +30,7 @@
 #define ALIGNMENT 64
 #define PAGE 4096
 #define MMAP_HEADER 16     /* of glibc, before a block that it mapped */
-#define MOST_RETRIES 1024
+#define MOST_RETRIES (1 << 14)
 #define LARGEST_OFFSET 127 /* a Python bytes object has a header before its data */
 #define SLACK 4096         /* what a block of a copy may have beside it */
 #define POISON 0xA5        /* in new blocks: what was freed there is no copy */

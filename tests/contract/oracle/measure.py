@@ -12,7 +12,7 @@ import types
 
 import numpy as np
 
-from tests.contract.oracle import aliases, interposer, needles, state
+from tests.contract.oracle import aliases, control, interposer, needles, state
 from tests.contract.row import Row
 from tests.contract.rows import names
 
@@ -51,6 +51,10 @@ class Crossed:
         Of an operand that is one array.
     buffers, copies, copied_bytes
         The copies, their number and their bytes; None for data under `needles.THRESHOLD`.
+        Without those that the call makes of data that is at home; see `Row.works`.
+    at_most
+        Whether they are only an upper bound: the call works on the data, and how much of them
+        is its own doing could not be measured.
     cast
         The dtype of a copy in another dtype, or of an older array that the data was cast
         into; None if no such copy was seen.
@@ -67,6 +71,7 @@ class Crossed:
     buffers: tuple[Copy, ...] | None = None
     copies: int | None = None
     copied_bytes: int | None = None
+    at_most: bool = False
     cast: str | None = None
     values_changed: bool | None = None
     aliased_by_address: bool | None = None
@@ -148,27 +153,64 @@ def compiled(source: str, filename: str) -> types.CodeType:
     return compile(ast.Module([assign], []), filename, "exec")
 
 
+@dataclasses.dataclass(frozen=True)
+class _Watched:
+    """What one run left: pairs of needle and block, casts in older arrays, and how it ended."""
+
+    copies: list[tuple[needles.Needle, interposer.Block]]
+    filled: list[needles.Needle]
+    outcome: str
+    seconds: float
+
+
 def _measured(row, world, space, code):
     ends = {name: space.get(name) for name in row.crosses}
     operands = {name: needles.operand(value) for name, value in ends.items()}
     wanted = needles.needles(operands)
+    seen = _watched(code, space, wanted)
+    own = _control(row, wanted) if row.works else None
+    result = space.get("r")
+    crossed = {
+        name: dataclasses.replace(
+            _described(operands[name], direction),
+            **_done(row, name, operands[name], seen, own),
+            **_aliased(ends[name], result),
+        )
+        for name, direction in row.crosses.items()
+    }
+    return Measured(world, seen.outcome, seen.seconds, crossed)
+
+
+def _watched(code, space, wanted):
     older = [value for value in space.values() if isinstance(value, np.ndarray)]
     gc.collect()
     with interposer.watch([one.content for one in wanted]) as blocks:
         outcome, seconds = _outcome(code, space)
     copies = [(wanted[block.needle], block) for block in blocks if block.needle is not None]
-    casts = [one for one, _ in copies if one.cast] + _filled(older, wanted)
-    result = space.get("r")
-    crossed = {
-        name: dataclasses.replace(
-            _described(operands[name], direction),
-            **_copied(name, operands[name], copies),
-            **_cast(name, operands[name], casts),
-            **_aliased(ends[name], result),
-        )
-        for name, direction in row.crosses.items()
-    }
-    return Measured(world, outcome, seconds, crossed)
+    return _Watched(copies, _filled(older, wanted), outcome, seconds)
+
+
+def _control(row, wanted):
+    """The same call on operands that are at home already; see `control`."""
+    with state.kept():
+        space, code = prepared(row)
+        space.update(control.natives(row, space))
+        if row.needs_first:
+            _outcome(code, space)
+        return _watched(code, space, wanted)
+
+
+def _done(row, name, operand, seen, own):
+    """The operand's copies and cast, without those of the control where it could run."""
+    copies, filled = seen.copies, seen.filled
+    is_known = own is not None and own.outcome == "ok" and name in control.names_read(row)
+    if is_known:
+        copies = control.without(copies, own.copies)
+        filled = [] if own.filled else filled
+    casts = [one for one, _ in copies if one.cast] + filled
+    copied = _copied(name, operand, copies)
+    at_most = bool(copied) and row.works and not is_known
+    return {**copied, **_cast(name, operand, casts), "at_most": at_most}
 
 
 def _filled(older, wanted):

@@ -72,7 +72,13 @@ class Needle:
 
 
 def operand(value) -> Operand:
-    """What of `value` can cross."""
+    """What of `value` can cross; of a table the one array that it is converted as."""
+    import pandas as pd
+
+    if isinstance(value, pd.DataFrame):
+        value = value.to_numpy()
+    elif isinstance(value, (pd.Series, pd.Index)) and value.hasnans:
+        return Operand(())  # what stands for a missing value changes with the dtype
     arrays = [np.array(view) for view in values.views(value)] or _python_numbers(value)
     return Operand(tuple(arrays))
 
@@ -109,6 +115,9 @@ def _own(operands):
             yield _needle(array, "C", name)
             if array.ndim > 1:
                 yield _needle(array.T, "F", name)
+            if array.dtype.itemsize > 1 and array.dtype.kind in "iufc":
+                # In the other byte order it is the same dtype: a copy, and no cast.
+                yield _needle(array.astype(array.dtype.newbyteorder()), "C", name)
 
 
 def _casts(name, one):
@@ -127,7 +136,7 @@ def _needle(array, layout, name, cast=False):
 def _cast_arrays(array):
     """`array` in every other dtype in which it is more than one number repeated."""
     for dtype in CASTS:
-        if dtype == array.dtype:
+        if dtype.name == array.dtype.name:
             continue
         for path in _paths(array.dtype, dtype):
             cast = _cast(array, path)

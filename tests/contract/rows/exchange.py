@@ -30,6 +30,7 @@ name = next(k for k in x.get_variable_to_shape_map() if k.startswith('v/'))
 """
 FILE = "import tempfile; file = tempfile.NamedTemporaryFile(); "
 BYTES = "x = F().tobytes()"
+PROTOS = "protocol buffers filled from arrays"
 
 ROWS = [
     Row("dlpack_to_capsule", READ, "tf.experimental.dlpack.to_dlpack(t)", {"t": TO_NP}),
@@ -44,10 +45,11 @@ ROWS = [
         "tf.experimental.dlpack.from_dlpack(a.__dlpack__())", {"a": TO_TF}),
     Row("dlpack_from_capsule_integers", "a = al(I())",
         "tf.experimental.dlpack.from_dlpack(a.__dlpack__())", {"a": TO_TF}),
-    Row("pickle_tensor", READ, "pickle.dumps(t)", {"t": TO_PY}),
-    Row("pickle_loads_tensor", READ + "; x = pickle.dumps(t)", "pickle.loads(x)", {"x": TO_TF}),
-    Row("pickle_array_of_tensor", READ, "pickle.dumps(t.numpy())", {"t": TO_NP}),
-    Row("pickle_variable", READ, "pickle.dumps(v)", {"v": TO_NP}),
+    Row("pickle_tensor", READ, "pickle.dumps(t)", {"t": TO_PY}, works=True),
+    Row("pickle_loads_tensor", READ + "; x = pickle.dumps(t)", "pickle.loads(x)",
+        {"pickled": TO_TF}),
+    Row("pickle_array_of_tensor", READ, "pickle.dumps(t.numpy())", {"t": TO_NP}, works=True),
+    Row("pickle_variable", READ, "pickle.dumps(v)", {"v": TO_NP}, works=True),
     Row("copy_copy", READ, "copy.copy(t)", {}),
     Row("copy_deepcopy", READ, "copy.deepcopy(t)", {}),
     Row("copy_deepcopy_in_a_list", READ, "copy.deepcopy([t, 1])", {}),
@@ -74,22 +76,22 @@ ROWS = [
     Row("make_ndarray_float16", "x = tf.make_tensor_proto(F('f2'))", "tf.make_ndarray(x)",
         {"x": TO_NP}),
     Row("float_list_of_array", "a = F(shape=(9000,))", "tf.train.FloatList(value=a)",
-        {"a": TO_TF}, blind="protobuf"),
+        {"a": TO_TF}, blind=PROTOS),
     Row("float_list_of_float32", "a = F('f4', (9000,))", "tf.train.FloatList(value=a)",
-        {"a": TO_TF}, blind="protobuf"),
+        {"a": TO_TF}, blind=PROTOS),
     Row("int64_list_of_array", "a = I(shape=(9000,))", "tf.train.Int64List(value=a)",
-        {"a": TO_TF}, blind="protobuf"),
+        {"a": TO_TF}, blind=PROTOS),
     Row("example_of_array", "a = F(shape=(9000,))",
         "tf.train.Example(features=tf.train.Features(feature={'x': tf.train.Feature("
-        "float_list=tf.train.FloatList(value=a))}))", {"a": TO_TF}, blind="protobuf"),
+        "float_list=tf.train.FloatList(value=a))}))", {"a": TO_TF}, blind=PROTOS),
     Row("float_list_of_tensor_numpy", "t = T(shape=(900,))",
         "tf.train.FloatList(value=t.numpy())", {"t": TO_NP}),
     Row("parse_example", "x = tf.train.Example(features=tf.train.Features(feature={'x': "
         "tf.train.Feature(float_list=tf.train.FloatList(value=F(shape=(9000,))))}))"
         ".SerializeToString()",
         "tf.io.parse_single_example(x, {'x': tf.io.FixedLenFeature([9000], tf.float32)})",
-        {"x": FROM_PY}),
-    Row("serialize_tensor", "a = F()", "tf.io.serialize_tensor(a)", {"a": TO_TF}),
+        {"x": FROM_PY, "keys": FROM_PY}, {"keys": 4}),
+    Row("serialize_tensor", "a = F()", "tf.io.serialize_tensor(a)", {"a": TO_TF}, works=True),
     Row("serialize_tensor_of_tensor", READ, "tf.io.serialize_tensor(t)", {}),
     Row("serialized_numpy", "t = tf.io.serialize_tensor(T())", "t.numpy()", {"t": TO_NP}),
     Row("parse_tensor_of_bytes", "x = tf.io.serialize_tensor(F()).numpy()",
@@ -103,13 +105,14 @@ ROWS = [
     Row("write_file_of_bytes", FILE + BYTES, "tf.io.write_file(file.name, x)", {"x": FROM_PY}),
     Row("read_file_numpy", FILE + "file.write(F().tobytes()); file.flush(); "
         "t = tf.io.read_file(file.name)", "t.numpy()", {"t": TO_NP}),
-    Row("np_save_of_numpy", READ, "np.save(io.BytesIO(), t.numpy())", {"t": TO_NP}),
+    Row("np_save_of_numpy", READ, "np.save(io.BytesIO(), t.numpy())", {"t": TO_NP},
+        works=True),
     Row("np_load_to_constant", "import io; file = io.BytesIO(); np.save(file, F()); file.seek(0); "
         "a = np.load(file)", "tf.constant(a)", {"a": TO_TF}),
     Row("array_tofile", READ, "np.asarray(t).tofile('/dev/null')", {"t": TO_NP}),
-    Row("checkpoint_reader_get_tensor", CHECKPOINT, "x.get_tensor(name)", {"v": TO_NP}),
+    Row("checkpoint_reader_get_tensor", CHECKPOINT, "x.get_tensor(name)", {"stored": TO_NP}),
     Row("checkpoint_load_variable", CHECKPOINT, "tf.train.load_variable(path, name)",
-        {"v": TO_NP}),
+        {"stored": TO_NP}),
     Row("tflite_set_tensor", LITE, "x.set_tensor(i, a)", {"a": TO_TF}),
     Row("tflite_get_tensor", LITE + "x.invoke()", "x.get_tensor(o)", {"x": TO_NP}),
     Row("tflite_tensor_view", LITE + "x.invoke()", "x.tensor(o)()", {"x": TO_NP}),
@@ -127,5 +130,6 @@ ROWS = [
         "with graph.as_default():\n    r = tf.constant(a)", {"a": TO_TF}, line=2),
     Row("summary_write", "import tempfile; where = tempfile.TemporaryDirectory(); a = F(); "
         "x = tf.summary.create_file_writer(where.name)",
-        "with x.as_default():\n    r = tf.summary.write('h', a, 0)", {"a": TO_TF}, line=2),
+        "with x.as_default():\n    r = tf.summary.write('h', a, 0)", {"a": TO_TF}, line=2,
+        works=True),
 ]  # fmt: skip

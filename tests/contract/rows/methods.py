@@ -37,8 +37,8 @@ ROWS = [
     Row("numpy_in_a_function", BIG, "def f(x):\n    return x.numpy()\nr = f(t)", {"t": TO_NP},
         line=2),
     Row("numpy_tolist", BIG, "t.numpy().tolist()", {"t": TO_NP}),
-    Row("numpy_tobytes", BIG, "t.numpy().tobytes()", {"t": TO_NP}),
-    Row("numpy_astype", BIG, "t.numpy().astype('f4')", {"t": TO_NP}, asked=True),
+    Row("numpy_tobytes", BIG, "t.numpy().tobytes()", {"t": TO_NP}, works=True),
+    Row("numpy_astype", BIG, "t.numpy().astype('f4')", {"t": TO_NP}, asked=True, works=True),
     Row("numpy_is_writable", BIG, "r = t.numpy()\nr[0] = 0", {"t": TO_NP}),
     Row("numpy_item", NUMBER, "t.numpy().item()", {"t": TO_NP}),
     Row("numpy_empty", "t = tf.zeros((0, 5))", "t.numpy()", {"t": TO_NP}),
@@ -48,7 +48,8 @@ ROWS = [
     Row("keras_convert_to_numpy", BIG, "keras.ops.convert_to_numpy(t)", {"t": TO_NP}),
     Row("tf_get_static_value", BIG, "tf.get_static_value(t)", {"t": TO_NP}),
     Row("tensor_eval_error", BIG, "t.eval()", {}),
-    *(Row(f"whole_{name}", BIG, code, {"t": TO_PY}) for name, code in WHOLE.items()),
+    *(Row(f"whole_{name}", BIG, code, {"t": TO_PY}, works=name == "bytes_join")
+      for name, code in WHOLE.items()),
     *(Row(f"number_{name}", NUMBER, code, {"t": TO_PY}) for name, code in NUMBERS.items()),
     *(Row(f"index_{name}", INTEGER + "; x = list('abcdefgh')", code, {"t": TO_PY})
       for name, code in INDICES.items()),

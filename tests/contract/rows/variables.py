@@ -7,7 +7,10 @@ from tests.contract.row import FROM_PY, TO_NP, TO_TF, Row
 A = "a = F()"
 VA = "a = F(); v = tf.Variable(F(seed=1))"
 V32 = "a = F(); v = tf.Variable(F('f4', seed=1))"
-ROWS_OF = "v = tf.Variable(F(seed=1)); i = np.arange(100)[::-1].copy(); a = F(shape=(100, n))"
+ROWS_OF = (
+    "v = tf.Variable(F(shape=(900, 90), seed=1)); i = np.arange(600)[::-1].copy(); "
+    "a = F(shape=(600, 90))"
+)
 
 ROWS = [
     Row("variable", A, "tf.Variable(a)", {"a": TO_TF}),
