@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import threading
 import time
 import weakref
@@ -360,6 +361,10 @@ def _call(where: Standpoint) -> tuple[int, int]:
     return (id(where.inner), where.inner.f_lasti) if where.inner else (0, 0)
 
 
+_TENSORFLOW = f"{os.sep}tensorflow{os.sep}python{os.sep}"
+"""Part of the file names of TensorFlow's own Python code."""
+
+
 def _look_for_cast_before(seen: Seen, where: Standpoint, limit: int | None) -> None:
     """Find out whether a library cast the user's array with NumPy before it converted it.
 
@@ -367,6 +372,8 @@ def _look_for_cast_before(seen: Seen, where: Standpoint, limit: int | None) -> N
     over, of the same shape and of another dtype.
     """
     if seen.direction != model.NUMPY_TO_TENSORFLOW or where.callee is None or not seen.shape:
+        return
+    if _TENSORFLOW in where.callee.f_code.co_filename:  # it converts first, and casts then
         return
     handed = handed_instead(seen.identity, seen.shape, seen.dtype_from, where.callee)
     if handed is not None and is_cast(str(handed.dtype), seen.dtype_to):

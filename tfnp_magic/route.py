@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -134,7 +135,7 @@ class Reader(NamedTuple):
     within
         Whether it is one step of a conversion that the user asked a library for.
     copied
-        Whether what it makes is copied in the same expression: ``asarray(t).copy()``.
+        Whether the user's own expression copies what it makes: ``np.asarray(t).copy()``.
     into
         What names the dtype of the array that it makes or writes to; None where nothing does.
     asks
@@ -166,7 +167,9 @@ def reader_of(frame: FrameType | None, where: Standpoint, route: Route) -> Reade
     into, into_frame = into_of(node, name), frame
     if into is None and within and where.inner is not None:
         into, into_frame = into_of(_node(where.inner), route.name), where.inner
-    return Reader(name, plain, within, _is_copied(node), into, asks, into_frame is where.inner)
+    # A library's function that copies what it is given does so of an array, too.
+    copied = frame is where.inner and _is_copied(node)
+    return Reader(name, plain, within, copied, into, asks, into_frame is where.inner)
 
 
 _TENSORS_OWN = (
@@ -240,12 +243,36 @@ def _node(frame: FrameType) -> ast.AST | None:
     `executing` maps a frame's instruction to its node, on every Python we support.
     """
     try:
-        node = executing.Source.executing(frame).node
+        found = executing.Source.executing(frame)
+        node = found.node or _node_at(frame, found.statements or ())
     except Exception as error:  # it parses the user's source, of which anything may be true
         if raised_by_signal(error):
             raise
         return None
     return node if isinstance(node, ast.AST) else None
+
+
+def _node_at(frame: FrameType, statements: Iterable[ast.AST]) -> ast.AST | None:
+    """The one expression at the instruction's own position, which Python 3.11 and later know.
+
+    `executing` compares bytecode beside that, and may then be unsure of a call that is not.
+    """
+    if sys.version_info < (3, 11):
+        return None
+    place = next(itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), None)
+    if place is None or None in place:
+        return None
+    nodes = [
+        node
+        for statement in statements
+        for node in ast.walk(statement)
+        if isinstance(node, ast.expr) and _position(node) == place
+    ]
+    return nodes[0] if len(nodes) == 1 else None
+
+
+def _position(node: ast.expr) -> tuple[int | None, ...]:
+    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
 
 
 def _called(func: ast.expr, frame: FrameType) -> str | None:

@@ -43,7 +43,7 @@ CELLS = [
     "%%interop_trace\n"
     "x = np.ones((8, 4))\n"
     f"t = tf.constant(x, tf.float32, name={HOSTILE})\n"
-    "wrong = t * x\n"
+    "wrong = t * (x / 3)\n"
     "for _ in range(3):\n    half = halved(x)\n"
     "t.numpy().shape",
     "%tfnp_whos",
@@ -54,16 +54,16 @@ TRACED, WHOS, CONTROL = 2, 3, 4
 
 COLUMNS = [
     "line", "code", "inner", "route", "direction", "explicit", "count", "shape", "dtype", "cast",
-    "device", "bytes", "copied bytes", "storage", "seconds", "reason",
+    "device", "bytes", "copied bytes", "copies", "storage", "seconds", "values", "reason",
 ]  # fmt: skip
-NUMBERS = {"line", "count", "bytes", "copied bytes", "seconds"}
+NUMBERS = {"line", "count", "bytes", "copied bytes", "copies", "seconds"}
 
 # By hand: 32 numbers are 256 bytes as float64 and 128 as float32. How many bytes it takes
 # to copy them depends on where NumPy's copy happens to lie.
 ROWS = [
     ("3", f"t = tf.constant(x, tf.float32, name={HOSTILE})", "", "tf.constant", "yes", "1",
      "float64 → float32", "explicit", "256"),
-    ("4", "wrong = t * x", "", "operator *", "no", "1", "float64 → float32", "silent", "256"),
+    ("4", "wrong = t * (x / 3)", "", "operator *", "no", "1", "float64 → float32", "silent", "256"),
     ("6", "half = halved(x)", "halved in In[2], line 4", "tf.constant", "yes", "3",
      "float64", "none", "768"),
     ("7", "t.numpy().shape", "", "Tensor.numpy", "yes", "1", "float32", "none", "128"),
@@ -111,6 +111,21 @@ def screenshots(tmp_path: Path) -> Path:
 
 def test_a_run_shows_the_sentence_and_a_row_for_each_line(ran: Page) -> None:
     assert_complete(shown(outputs(ran, TRACED).last))
+
+
+def test_the_findings_stand_between_the_sentence_and_the_table(ran: Page) -> None:
+    report = outputs(ran, TRACED).last
+    finding = report.locator("p", has_text="silently cast float64 to float32")
+    assert finding.count() == 1
+    assert finding.inner_text().startswith("! line 4: operator * silently cast")
+    sentence, here, table = (
+        each.bounding_box()
+        for each in (report.locator("p").first, finding, report.locator("table"))
+    )
+    assert sentence is not None
+    assert here is not None
+    assert table is not None
+    assert sentence["y"] < here["y"] < table["y"]
 
 
 def test_the_report_stands_below_the_cells_own_output(ran: Page) -> None:
@@ -171,7 +186,8 @@ def assert_complete(report: Shown) -> None:
     assert report.sentence.text.endswith(", 1 silent cast (float64 → float32, line 4).")
     assert report.columns == COLUMNS
     assert [tuple(row[name] for name in CERTAIN) for row in report.records] == ROWS
-    assert all(text or name == "inner" for row in report.records for name, text in row.items())
+    often_empty = ("inner", "values")
+    assert all(text or name in often_empty for row in report.records for name, text in row.items())
 
 
 def assert_silent_cast_is_marked(report: Shown) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,11 @@ def patches() -> list[AttributePatch]:
     if not modules:
         raise Unsupported("it was not loaded when the trace began")
     owners = dict.fromkeys(module._interpreter_wrapper.InterpreterWrapper for module in modules)
-    around = {"SetTensor": _around_set, "GetTensor": _around_get, "tensor": _around_view}
+    around = {
+        "SetTensor": _around_set,
+        "GetTensor": _around_read(_describe_get),
+        "tensor": _around_read(_describe_view),
+    }
     return [AttributePatch(owner, name, make) for owner in owners for name, make in around.items()]
 
 
@@ -79,36 +84,25 @@ def _around_set(original: Any) -> Any:
     return set_tensor
 
 
-def _around_get(original: Any) -> Any:
-    def get_tensor(self: Any, *args: Any) -> Any:
-        started = clock()
-        try:
-            result = original(self, *args)
-        except BaseException as exc:
-            without_our_frame(exc)
-            raise
-        if hearing := listeners():
-            took = clock() - started
-            report(NAME, hearing, sys._getframe(1), _describe_get, result, took)
-        return result
+def _around_read(describe: Callable[[Any, int], Seen]) -> Callable[[Any], Any]:
+    """What stands in place of a method that hands out an array."""
 
-    return get_tensor
+    def around(original: Any) -> Any:
+        def read(self: Any, *args: Any) -> Any:
+            started = clock()
+            try:
+                result = original(self, *args)
+            except BaseException as exc:
+                without_our_frame(exc)
+                raise
+            if hearing := listeners():
+                took = clock() - started
+                report(NAME, hearing, sys._getframe(1), describe, result, took)
+            return result
 
+        return read
 
-def _around_view(original: Any) -> Any:
-    def tensor(self: Any, *args: Any) -> Any:
-        started = clock()
-        try:
-            result = original(self, *args)
-        except BaseException as exc:
-            without_our_frame(exc)
-            raise
-        if hearing := listeners():
-            took = clock() - started
-            report(NAME, hearing, sys._getframe(1), _describe_view, result, took)
-        return result
-
-    return tensor
+    return around
 
 
 def _describe_set(
