@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import sys
 import threading
 import tracemalloc
+import types
 
 import numpy as np
 import pytest
@@ -30,7 +32,7 @@ try:
 except Unsupported as reason:
     pytest.skip(str(reason), allow_module_level=True)
 
-multiarray = getattr(np, "_core", None) or np.core
+multiarray = np._core if np.__version__ >= "2" else np.core
 handler_name = multiarray.multiarray.get_handler_name
 
 
@@ -340,6 +342,7 @@ def test_what_is_not_known_is_refused_with_its_reason(monkeypatch, attribute, va
 
 
 def test_numpy_that_hands_out_no_functions_is_refused(monkeypatch):
-    monkeypatch.delattr(multiarray._multiarray_umath, "_ARRAY_API")
+    for name in ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):
+        monkeypatch.setitem(sys.modules, name, types.SimpleNamespace())
     with pytest.raises(Unsupported, match="hand out"):
         tables()
