@@ -64,8 +64,13 @@ def _of_shared(hazard: Hazard) -> str:
     return (
         f"{_where(hazard.site)}: {_tensor(hazard)} shares memory with {_array(hazard)}, which "
         f"can be written to: that would change {hazard.tensor or 'the tensor'}. "
-        f"{_instead_of_sharing(hazard)}"
+        f"{_instead_of_sharing(hazard)}{_SAMPLED if hazard.sampled else ''}"
     )
+
+
+_SAMPLED = (
+    " Only blocks of so much memory were compared: that nothing was written there is not certain."
+)
 
 
 def _where(site: Site) -> str:

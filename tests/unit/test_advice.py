@@ -193,6 +193,12 @@ def test_holder_is_named_where_python_sees_no_tensor():
     assert said.endswith("Hand over a copy: `a.copy()`.")
 
 
+@pytest.mark.parametrize("sampled", [True, False])
+def test_where_only_blocks_were_compared_no_write_is_not_claimed(sampled):
+    told = sentence(hazard(sampled=sampled))
+    assert ("is not certain" in told) == sampled
+
+
 def test_memory_that_is_only_shared_is_told_with_what_would_happen():
     said = sentence(hazard())
     assert said.startswith("line 4: `t`, a tensor by tf.squeeze, shares memory with `a`, which can")
