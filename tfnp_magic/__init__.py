@@ -19,6 +19,7 @@ Data goes one way: call → probe → recorder → recording → views.
 ``route``, ``into``       expression → public name; the dtype that it converts into
 ``facts``, ``verdict``    what can be read without moving; what it says of copy, cast, move
 ``values``                what a cast did to the values
+``comparing``             looking at that, as far as time allows (``budget``)
 ``hazards``, ``writes``   shared memory, watched; the lines that write to it
 ``model``                 `Recording`, `Crossing`, `Hazard`: plain data
 ``advice``, ``views``     findings, ranked; a recording as DataFrame, text and HTML

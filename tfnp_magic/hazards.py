@@ -11,7 +11,6 @@ import collections
 import dataclasses
 import sys
 import threading
-import time
 import weakref
 import zlib
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tfnp_magic import model
+from tfnp_magic.budget import ALWAYS, Budget
 from tfnp_magic.facts import Span, host_view, span_of_array
 from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.model import Hazard, Place, Site
@@ -36,11 +36,6 @@ _MOST = 256
 _MOST_PAIRS = 8
 """Tensors over one memory from one site that are told apart."""
 
-_SHARE_OF_TIME = 0.05
-"""Part of the traced time that checks between may take; the last one is always made."""
-
-_GRACE_NS = 20_000_000
-
 
 class Shared:
     """An array and what shares its memory, as a probe met them.
@@ -54,6 +49,8 @@ class Shared:
         What changes with it; None for what Python does not see (a tape's, a graph's).
     holder
         What holds the memory, in words, where that is no tensor of the user's.
+    later
+        Whether its content is looked at only when `look` is called, not at once.
 
     Attributes
     ----------
@@ -63,14 +60,25 @@ class Shared:
 
     __slots__ = ("array", "checksum", "holder", "sampled", "span", "starts_anew", "tensor")
 
-    def __init__(self, array: Array | None, tensor: Any, holder: str = "") -> None:
+    def __init__(
+        self, array: Array | None, tensor: Any, holder: str = "", *, later: bool = False
+    ) -> None:
         self.array = None if array is None else weakref.ref(array)
         self.tensor = None if tensor is None else weakref.ref(tensor)
         self.holder = holder
         self.starts_anew = False
         memory = self.memory()
         self.span = Span(0, 0) if memory is None else span_of_array(memory)
-        self.checksum, self.sampled = (0, False) if memory is None else checksum_of(memory)
+        self.checksum: int | None = None
+        self.sampled = False
+        if not later:
+            self.look()
+
+    def look(self) -> None:
+        """What the memory holds now is what it is compared with later."""
+        memory = self.memory()
+        if memory is not None:
+            self.checksum, self.sampled = checksum_of(memory)
 
     def memory(self) -> Array | None:
         """The shared memory as an array, to look at and drop; None when an end is gone."""
@@ -91,7 +99,7 @@ class Shared:
 
     def was_written(self) -> bool:
         """Whether the memory holds something else than it did; False when an end is gone."""
-        memory = self.memory()
+        memory = None if self.checksum is None else self.memory()
         return memory is not None and checksum_of(memory)[0] != self.checksum
 
     def can_be_written(self, tensors: int = 1) -> bool:
@@ -113,13 +121,22 @@ class Shared:
         return root is not array and root.flags.writeable and sys.getrefcount(root) > 3
 
 
-def shared_with(array: Array | None, tensor: Any, holder: str = "") -> Shared | None:
-    """What to watch where a tensor lies in an array's memory; None if nobody can write to it."""
+def shared_with(
+    array: Array | None, tensor: Any, holder: str = "", *, later: bool = True
+) -> Shared | None:
+    """What to watch where a tensor lies in an array's memory; None if nobody can write to it.
+
+    Parameters
+    ----------
+    array, tensor, holder, later
+        As in `Shared`. `Hazards.add` looks at the content if there is time for it; where it
+        is told only afterwards, that would be too late.
+    """
     if array is not None:
         writable = array.flags.writeable or root_of(array).flags.writeable
         if not array.size or not writable or array.dtype.hasobject:
             return None
-    shared = Shared(array, tensor, holder)
+    shared = Shared(array, tensor, holder, later=later)
     return None if shared.is_over() else shared
 
 
@@ -196,8 +213,8 @@ class Hazards:
         self._written: list[_Watched] = []
         self._unwatched = 0
         self._lock = threading.RLock()  # TensorFlow's threads call back, too
-        self._spent_ns = 0
-        self._began_ns = time.perf_counter_ns()
+        self._looks: dict[tuple[Site, str], int] = {}
+        self._budget = Budget()
 
     def add(
         self, shared: Shared, site: Site, route: str, direction: str, names: dict[str, Any]
@@ -220,6 +237,11 @@ class Hazards:
         place = site.inner or site.line
         key = site, shared.holder, shared.span
         known = _find(self._watched, key)
+        looks = self._looks[site, route] = self._looks.get((site, route), 0) + 1
+        if looks > ALWAYS and not self._has_time():
+            self._add_unseen(known, shared)
+            return
+        self._look(shared)
         if known is not None and shared.starts_anew:
             known.pairs, known.intact_at = [shared], place
             known.hazard.count += 1
@@ -241,6 +263,22 @@ class Hazards:
         hazard.sampled = shared.sampled
         self._watched.append(_Watched([shared], key, hazard, names, place))
 
+    def _add_unseen(self, known: _Watched | None, shared: Shared) -> None:
+        """Without a look at the memory: it is watched if it was already."""
+        if known is None or shared.starts_anew:
+            self._unwatched += 1
+            return
+        shared.checksum, shared.sampled = known.shared.checksum, known.shared.sampled
+        known.add(shared)
+
+    def _look(self, shared: Shared) -> None:
+        if shared.checksum is None:
+            with self._budget.look():
+                shared.look()
+
+    def _has_time(self) -> bool:
+        return self._budget.has_time()
+
     def pass_by(self, place: Place | None) -> None:
         """Look whether something was written, if there is time for it.
 
@@ -249,14 +287,10 @@ class Hazards:
         place
             The line that the trace is at now.
         """
-        if not self._watched:
+        if not self._watched or not self._has_time():
             return
-        now = time.perf_counter_ns()
-        if self._spent_ns > _GRACE_NS + _SHARE_OF_TIME * (now - self._began_ns):
-            return
-        with self._lock:
+        with self._lock, self._budget.look():
             self._check(place)
-        self._spent_ns += time.perf_counter_ns() - now
 
     def end_of(self, holder: str) -> None:
         """What this holder held is not needed any more: a last look, and no further."""

@@ -257,7 +257,7 @@ class Recording:
     hazards
         Memory that a writable array shares with a tensor: what was written to first.
     hazards_unwatched
-        How many more such pairs there were than are watched at a time.
+        How many more such pairs there were than could be watched in a small part of the time.
     housekeeping, housekeeping_bytes
         How many conversions were too small to tell one by one, and their bytes: asked
         for by nobody, and either of a Python value of at most `HOUSEKEEPING_PYTHON`

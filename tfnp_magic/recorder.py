@@ -13,6 +13,8 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple, Protocol
 
 from tfnp_magic import model
+from tfnp_magic.budget import Budget
+from tfnp_magic.comparing import cast_values
 from tfnp_magic.handed import handed_instead, was_handed_over
 from tfnp_magic.hazards import Hazards, Shared
 from tfnp_magic.into import dtype_in
@@ -36,8 +38,9 @@ from tfnp_magic.route import (
     reader_of,
     route_of,
 )
+from tfnp_magic.scope import inner
 from tfnp_magic.site import Label, Sources, Standpoint, stand
-from tfnp_magic.values import SAMPLE, ValueChange, emulate, merge
+from tfnp_magic.values import SAMPLE, ValueChange, merge
 from tfnp_magic.verdict import VIEW, cast_of, is_cast, move_of, once_more
 
 clock = time.perf_counter_ns
@@ -187,6 +190,8 @@ class Recorder:
         self._unsettled: dict[int, _Unsettled] = {}
         self._made: dict[int, deque[_Made]] = {}
         self.hazards = Hazards(recording)
+        # What was asked for in full is not bounded.
+        self.budget = None if values_limit is None else Budget()
         self._silenced: set[str] = set()
         self._lock = threading.Lock()
 
@@ -200,7 +205,7 @@ class Recorder:
             self.recording.housekeeping += 1
             self.recording.housekeeping_bytes += seen.nbytes or 0
         elif isinstance(seen.storage, Storage):
-            _look_for_cast_before(seen, where, self.values_limit)
+            _look_for_cast_before(seen, where, self)
             seen.asked = _is_asked_for(seen, spot.route, where)
             crossing = self._add(spot, seen, seen.storage)
             if seen.made is not None:
@@ -365,7 +370,7 @@ _TENSORFLOW = f"{os.sep}tensorflow{os.sep}python{os.sep}"
 """Part of the file names of TensorFlow's own Python code."""
 
 
-def _look_for_cast_before(seen: Seen, where: Standpoint, limit: int | None) -> None:
+def _look_for_cast_before(seen: Seen, where: Standpoint, recorder: Recorder) -> None:
     """Find out whether a library cast the user's array with NumPy before it converted it.
 
     Keras casts float64 in that way: what crosses is another array than the user handed
@@ -378,7 +383,8 @@ def _look_for_cast_before(seen: Seen, where: Standpoint, limit: int | None) -> N
     handed = handed_instead(seen.identity, seen.shape, seen.dtype_from, where.callee)
     if handed is not None and is_cast(str(handed.dtype), seen.dtype_to):
         seen.dtype_from, seen.both_ends = str(handed.dtype), False
-        seen.values = None if limit == 0 else emulate(handed, seen.dtype_to, limit)
+        inner.values_limit, inner.budget = recorder.values_limit, recorder.budget
+        seen.values = cast_values(handed, None, seen.dtype_to)
 
 
 def _target(frame: FrameType | None, where: Standpoint, reader: Reader, seen: Seen) -> str | None:

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tfnp_magic.budget import Budget
     from tfnp_magic.recorder import Recorder
 
 # Tokens, not recorders: a context that outlives its trace must not keep a recording alive.
@@ -79,12 +80,15 @@ class _PerThread(threading.local):
         The moment of that, in NumPy's allocations; see `tfnp_magic.probes.allocations`.
     values_limit
         How many elements of a cast array to compare, for those who hear; None for all.
+    budget
+        The time that this may take; None without a bound.
     """
 
     absorbing = 0
     handed: object = None
     handed_at: int = 0
     values_limit: int | None = 0
+    budget: Budget | None = None
 
 
 inner = _PerThread()

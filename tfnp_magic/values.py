@@ -134,6 +134,17 @@ def emulate(source: Array, dtype: Any, limit: int | None = SAMPLE) -> ValueChang
         return _sum(changes, source.size, observed=False)
 
 
+def unchecked(source: Array) -> ValueChange | None:
+    """What is said of a cast that was not looked at: how many elements it had.
+
+    Returns
+    -------
+    ValueChange or None
+        With nothing checked; None where there are no numbers.
+    """
+    return ValueChange(source.size, 0, observed=False) if _kind(source.dtype) else None
+
+
 def merge(one: ValueChange, other: ValueChange) -> ValueChange:
     """Add up the changes of two casts; the order does not matter."""
     counts = {name: getattr(one, name) + getattr(other, name) for name in _COUNTS}
@@ -404,7 +415,7 @@ def in_words(change: ValueChange) -> str:
     ``no value changed in a sample of 32,768 of 1,000,000``.
     """
     if not change.checked:
-        return "there were no values to change"
+        return f"{change.total:,} values, not compared" if change.total else "no values to change"
     told = _told(change)
     if change.checked == change.total:
         return told

@@ -347,3 +347,15 @@ def test_of_nested_traces_each_has_at_least_what_it_asked_for():
     with tfnp_magic.trace(check_values="all") as outer, tfnp_magic.trace(check_values="none"):
         t - d
     assert cast_in(outer).values.checked == LARGE
+
+
+def test_in_a_loop_the_comparison_keeps_within_its_time_and_says_so(monkeypatch):
+    """The first casts are compared in any case; of the others, the elements are counted."""
+    monkeypatch.setattr("tfnp_magic.budget.Budget.has_time", lambda self: False)
+    tensor, array = tf.constant(np.ones(100, "f4")), np.full(100, 0.1)
+    for check_values, checked in (("sample", 64 * 100), ("all", 70 * 100)):
+        with tfnp_magic.trace(check_values=check_values) as recording:
+            for _ in range(70):
+                tensor * array
+        (crossing,) = recording.ledger
+        assert (crossing.values.total, crossing.values.checked) == (7_000, checked)

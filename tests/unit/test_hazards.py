@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from tfnp_magic import hazards
+from tfnp_magic import budget, hazards
 from tfnp_magic.hazards import (
     _MOST,
     WHOLE,
@@ -119,6 +119,8 @@ def test_memory_that_python_sees_only_through_the_tensor_is_read_there(monkeypat
     tensor = Tensor(array)
     shared = shared_with(None, tensor)
     assert shared.can_be_written()
+    assert not shared.was_written()
+    shared.look()
     assert not shared.was_written()
     array[3] += 1
     assert shared.was_written()
@@ -290,6 +292,7 @@ def test_read_only_view_counts_where_someone_holds_what_it_is_a_view_of():
     view.flags.writeable = False
     tensor = Tensor(view)
     shared = shared_with(view, tensor)
+    shared.look()
     assert shared.can_be_written()
     array[4] = 99
     assert shared.was_written()
@@ -471,7 +474,7 @@ def test_reused_buffer_is_told_once_however_often_it_was_written_to(watching, ar
 
 
 def test_reused_buffer_is_found_written_even_where_there_is_no_time_to_look(watching, array):
-    watching.hazards._spent_ns = 10**18
+    watching.hazards._budget._spent_ns = 10**18
     tensors = []
     for number in range(5):
         array[:] = number
@@ -518,7 +521,7 @@ def test_of_very_many_memories_that_were_written_to_none_is_silent(watching):
         kept.append((array, Tensor(array)))
         watching.add(*kept[-1])
         array[:] = 1
-        watching.hazards._spent_ns = 0
+        watching.hazards._budget._spent_ns = 0
         watching.pass_by(2)
     found = watching.finish()
     assert len(found) <= _MOST
@@ -580,7 +583,7 @@ def test_looks_in_between_keep_within_a_share_of_the_traced_time(watching, array
         looks.append(now[0])
         now[0] += 10_000_000
 
-    watching.hazards._began_ns = 0
+    watching.hazards._budget._began_ns = 0
     monkeypatch.setattr("time.perf_counter_ns", lambda: now[0])
     tensor = Tensor(array)
     watching.add(array, tensor)
@@ -589,14 +592,26 @@ def test_looks_in_between_keep_within_a_share_of_the_traced_time(watching, array
         now[0] += 1_000_000
         watching.pass_by(2)
     spent = 10_000_000 * len(looks)
-    limit = hazards._GRACE_NS + hazards._SHARE_OF_TIME * now[0]
+    limit = budget.GRACE_NS + budget.SHARE * now[0]
     assert limit - 20_000_000 < spent <= limit + 10_000_000
+
+
+@pytest.mark.parametrize("has_time", [True, False])
+def test_loop_that_takes_too_long_to_watch_is_told(watching, monkeypatch, has_time):
+    """Each memory anew, as of batches; of one site, the first are looked at in any case."""
+    monkeypatch.setattr(Hazards, "_has_time", lambda self: has_time)
+    kept = [twelve() for _ in range(budget.ALWAYS + 5)]
+    tensors = [Tensor(array) for array in kept]
+    for array, tensor in zip(kept, tensors, strict=True):
+        watching.add(array, tensor)
+    assert len(watching.finish()) == budget.ALWAYS + (5 if has_time else 0)
+    assert watching.recording.hazards_unwatched == (0 if has_time else 5)
 
 
 def test_last_look_is_made_whatever_time_was_spent(watching, array):
     tensor = Tensor(array)
     watching.add(array, tensor)
-    watching.hazards._spent_ns = 10**18
+    watching.hazards._budget._spent_ns = 10**18
     array[0] = 9
     watching.pass_by(2)
     (hazard,) = watching.finish()

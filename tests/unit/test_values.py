@@ -16,7 +16,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tfnp_magic import values
-from tfnp_magic.values import SAMPLE, ValueChange, compare, emulate, in_words, merge
+from tfnp_magic.values import SAMPLE, ValueChange, compare, emulate, in_words, merge, unchecked
 
 from .arrays import layouts
 
@@ -576,7 +576,8 @@ def test_a_cast_of_what_no_integer_holds_warns_of_nothing():
     ("change", "words"),
     [
         (ValueChange(100, 100), "no value changed"),
-        (ValueChange(0, 0), "there were no values to change"),
+        (ValueChange(0, 0), "no values to change"),
+        (ValueChange(40_000, 0), "40,000 values, not compared"),
         (
             ValueChange(1_000_000, 32_768),
             "no value changed in a sample of 32,768 of 1,000,000",
@@ -639,3 +640,11 @@ def test_the_worst_comes_first():
     every = ValueChange(99, 99, 99, **dict.fromkeys(FINDINGS, 1))
     assert in_words(every).startswith("1 of 99 values became infinite or NaN, 1 turned from NaN")
     assert functools.reduce(merge, [every] * 3).became_nonfinite == 3
+
+
+def test_cast_that_was_not_looked_at_counts_its_elements_in_the_sum():
+    looked_at = emulate(np.array([0.1, 0.5]), "float32")
+    both = merge(looked_at, unchecked(np.zeros(3)))
+    assert (both.total, both.checked, both.changed) == (5, 2, 1)
+    assert in_words(both).endswith("in a sample of 2 of 5")
+    assert unchecked(np.array(["text"])) is None

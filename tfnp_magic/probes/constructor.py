@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tfnp_magic.comparing import cast_values
 from tfnp_magic.facts import (
     HOST,
     Span,
@@ -35,7 +36,6 @@ from tfnp_magic.probes.patch import AttributePatch, CodePatch, without_our_frame
 from tfnp_magic.probes.python_values import python_value
 from tfnp_magic.probes.reporting import (
     array_facts,
-    cast_values,
     report,
     scalar_facts,
 )

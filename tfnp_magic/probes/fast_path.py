@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tfnp_magic.comparing import cast_values
 from tfnp_magic.facts import (
     HOST,
     Span,
@@ -30,7 +31,7 @@ from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Storage
 from tfnp_magic.probes.allocations import ring
 from tfnp_magic.probes.dtype_hints import Call, default_of, inputs_of, wanted_dtype
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import array_facts, cast_values, report, scalar_facts
+from tfnp_magic.probes.reporting import array_facts, report, scalar_facts
 from tfnp_magic.probes.sources import dtype_name, is_array_like, numpy_memory
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.scope import inner, listeners
@@ -105,7 +106,7 @@ def _held(values: list[Any], before: tuple[int, ...]) -> frozenset[int]:
 def tell_cast(tensor: Any, result: Any, frame: FrameType) -> None:
     """An op cast a tensor: part of the conversion if the same call made it of an array."""
     for recorder in listeners():
-        inner.values_limit = recorder.values_limit
+        inner.values_limit, inner.budget = recorder.values_limit, recorder.budget
         try:
             recorder.see_cast(
                 frame,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tfnp_magic.comparing import cast_values
 from tfnp_magic.facts import HOST, name_of_dtype, shape_of_tensor, short_device, span_of_array
 from tfnp_magic.hazards import shared_with
 from tfnp_magic.interrupts import raised_by_signal
@@ -21,7 +22,7 @@ from tfnp_magic.probes.allocations import ring
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.route import Reader
 from tfnp_magic.scope import inner
-from tfnp_magic.values import ValueChange, compare, emulate
+from tfnp_magic.values import ValueChange
 from tfnp_magic.verdict import (
     ArrayFacts,
     is_cast,
@@ -61,6 +62,7 @@ def report(
     hearing = [recorder for recorder in hearing if recorder.hears(probe)]
     try:
         inner.values_limit = _limit(hearing)
+        inner.budget = hearing[0].budget if hearing and inner.values_limit is not None else None
         seen = describe(*args) if hearing else None
         if seen is not None:
             for recorder in hearing:
@@ -76,28 +78,6 @@ def _limit(hearing: list[Recorder]) -> int | None:
     """The most that any of them wants compared."""
     limits = [recorder.values_limit for recorder in hearing]
     return None if None in limits else max((n for n in limits if n is not None), default=0)
-
-
-def cast_values(
-    source: np.ndarray[Any, Any] | None, result: np.ndarray[Any, Any] | None, dtype_to: str
-) -> ValueChange | None:
-    """What a cast did to the values: both ends compared, or the cast made again of a sample.
-
-    Parameters
-    ----------
-    source
-        The array before the cast; None if it cannot be looked at.
-    result
-        The array after it; None where only its dtype is known.
-    dtype_to
-        NumPy's name of that dtype.
-    """
-    limit = inner.values_limit
-    if source is None or limit == 0:
-        return None
-    if result is not None and result.shape == source.shape:
-        return compare(source, result, limit)
-    return emulate(source, dtype_to, limit)
 
 
 def array_facts(array: np.ndarray[Any, Any]) -> ArrayFacts:
@@ -238,7 +218,7 @@ def read_of(
     elif is_array and not handed_out:
         storage = _Look(tensor, remnant, nbytes or 0, exported)
         if not exported and remnant.flags.writeable and not to_python:
-            shared = shared_with(remnant, tensor)
+            shared = shared_with(remnant, tensor, later=False)
     else:
         storage = of_numpy_method(is_array and bool(remnant.flags.owndata), nbytes or 0, is_array)
     return Seen(

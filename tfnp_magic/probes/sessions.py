@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfnp_magic.comparing import cast_values
 from tfnp_magic.facts import ALIGNMENT, HOST, Span, name_of_dtype, span_of_array
 from tfnp_magic.model import (
     NUMPY_TO_TENSORFLOW,
@@ -25,7 +26,7 @@ from tfnp_magic.model import (
 )
 from tfnp_magic.probes.allocations import buffers_of_size, ring
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import array_facts, cast_values, report
+from tfnp_magic.probes.reporting import array_facts, report
 from tfnp_magic.probes.sources import arrays_within, dtype_name, is_array_like, numpy_memory
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.scope import listeners

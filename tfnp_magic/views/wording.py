@@ -170,7 +170,7 @@ def remarks(recording: Recording) -> list[str]:
         sentences.append(f"Not shown: {counted(more, 'more finding')}.")
     if recording.hazards_unwatched:
         number = counted(recording.hazards_unwatched, "more conversion")
-        sentences.append(f"Not watched: the memory that {number} shared; there were too many.")
+        sentences.append(f"Not watched: the memory that {number} shared: too many, or too large.")
     if recording.left_out:
         sentences.append(
             f"Left out: {counted(recording.left_out, 'conversion')} of threads or tasks "
