@@ -12,7 +12,7 @@ SHARE = 0.05
 GRACE_NS = 20_000_000
 """Nanoseconds that are allowed beside that, for short cells."""
 
-ALWAYS = 64
+ALWAYS = 16
 """Looks that are made whatever time they take; a loop may go on for ever."""
 
 
