@@ -54,6 +54,9 @@ class Look(Protocol):
     def values_as(self, dtype: str) -> ValueChange | None:
         """What a cast to this dtype does to the tensor's values."""
 
+    def wait(self) -> None:
+        """From now on, what NumPy allocates is the reader's and no longer ours."""
+
     def judge(self, reader: Reader, target: str | None) -> Storage:
         """Judge it now; `reader` is what looked, `target` the dtype of what it made."""
 
@@ -212,7 +215,9 @@ class Recorder:
                 made = self._made.setdefault(threading.get_ident(), deque(maxlen=_MOST_MADE))
                 made.append(_Made(seen.made, _call(where), spot, seen, seen.storage, crossing))
         else:
-            unsettled.append((spot, seen, _target(frame, where, spot.reader, seen)))
+            target = _target(frame, where, spot.reader, seen)
+            unsettled.append((spot, seen, target))
+            seen.storage.wait()
 
     def see_cast(
         self, frame: FrameType | None, tensor: Any, dtype_to: str, nbytes: int, values: Values

@@ -276,6 +276,9 @@ class Look:
     def values_as(self, dtype):
         return None
 
+    def wait(self):
+        pass
+
     def judge(self, reader, target):
         self.readers.append(reader.name)
         if self.reference() is None:

@@ -33,6 +33,7 @@ from tfnp_magic.verdict import (
     of_string_read,
     of_written,
     once_more,
+    was_taken,
 )
 
 
@@ -132,6 +133,10 @@ class _Look:
         array = self._remnant()
         return None if array is None else cast_values(array, None, dtype)
 
+    def wait(self) -> None:
+        """Leave out what our own comparing allocated."""
+        self._mark = ring.mark()
+
     def judge(self, reader: Reader, target: str | None) -> Storage:
         """Judge by what is alive now: the array over the tensor's memory, and the tensor."""
         buffers = ring.since(self._mark)
@@ -157,26 +162,34 @@ class _Look:
 class CopiedLook:
     """What ``.numpy()`` copied for ``__array__``: NumPy may copy or cast that once more."""
 
-    __slots__ = ("_array", "_before", "_dtype", "_elements", "_nbytes")
+    __slots__ = ("_array", "_before", "_dtype", "_elements", "_mark", "_nbytes")
 
     def __init__(self, array: np.ndarray[Any, Any], before: Storage) -> None:
         self._array, self._before = weakref.ref(array), before
         self._elements, self._nbytes = array.size, array.nbytes
-        self._dtype = name_of_dtype(array.dtype)
+        self._dtype, self._mark = name_of_dtype(array.dtype), ring.mark()
 
     def values_as(self, dtype: str) -> ValueChange | None:
         """What a cast to this dtype does to the values."""
         array = self._array()
         return None if array is None else cast_values(array, None, dtype)
 
+    def wait(self) -> None:
+        """Leave out what our own comparing allocated."""
+        self._mark = ring.mark()
+
     def judge(self, reader: Reader, target: str | None) -> Storage:
         """Judge by what NumPy's function does with the array that it was given."""
         if target is not None and is_cast(self._dtype, target):
             nbytes = self._elements * np.dtype(target).itemsize
-            return once_more(self._before, nbytes, "NumPy cast that into another")
+            return self._once_more(nbytes, "NumPy cast that into another")
         if (reader.plain and reader.name in _COPYING) or reader.copied:
-            return once_more(self._before, self._nbytes, "NumPy copied that once more")
+            return self._once_more(self._nbytes, "NumPy copied that once more")
         return self._before
+
+    def _once_more(self, nbytes: int, what: str) -> Storage:
+        seen = was_taken(nbytes, ring.since(self._mark))
+        return once_more(self._before, nbytes, what, seen=seen)
 
 
 def read_of(

@@ -38,6 +38,7 @@ from tfnp_magic.verdict.leaving import (
     of_numpy_method,
     of_string_read,
     of_written,
+    was_taken,
 )
 
 __all__ = [
@@ -72,4 +73,5 @@ __all__ = [
     "once_more",
     "shared",
     "unknown",
+    "was_taken",
 ]

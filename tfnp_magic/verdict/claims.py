@@ -129,7 +129,7 @@ def is_host(device: str) -> bool:
     return device in ("host", "graph") or device.upper().startswith("CPU")
 
 
-def once_more(before: Storage, nbytes: int, what: str) -> Storage:
+def once_more(before: Storage, nbytes: int, what: str, *, seen: bool = True) -> Storage:
     """A copy was made of what a conversion had made, as part of it.
 
     Parameters
@@ -140,9 +140,12 @@ def once_more(before: Storage, nbytes: int, what: str) -> Storage:
         Bytes that the next step wrote.
     what
         That step, in words.
+    seen
+        Whether what it wrote was seen; otherwise it follows from a rule.
     """
     if before.copied_bytes is None:
         return before
     copies = None if before.copies is None else before.copies + 1
     reason = f"{before.reason}; then {what}"
-    return copied(reason, before.copied_bytes + nbytes, before.evidence or INFERRED, copies)
+    evidence = before.evidence if seen and before.evidence else INFERRED
+    return copied(reason, before.copied_bytes + nbytes, evidence, copies)

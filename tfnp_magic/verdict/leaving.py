@@ -37,8 +37,13 @@ def of_copying_read(nbytes: int, buffers: tuple[Span, ...] | None, cast: bool) -
         Whether the copy has another dtype.
     """
     reason = "cast into a new array" if cast else "read in place, then copied by the reader"
-    seen = any(buffer.stop - buffer.start == nbytes for buffer in (buffers or ())[:_SOON])
+    seen = was_taken(nbytes, buffers)
     return copied(reason, nbytes, OBSERVED if seen else INFERRED, copies=1 if nbytes else 0)
+
+
+def was_taken(nbytes: int, buffers: tuple[Span, ...] | None) -> bool:
+    """Whether NumPy took memory of this size soon after a read."""
+    return any(buffer.stop - buffer.start == nbytes for buffer in (buffers or ())[:_SOON])
 
 
 _SOON = 4
@@ -87,6 +92,6 @@ def of_dropped_view(
         return shared("read in place; nothing kept the memory")
     if buffers is None:
         return unknown("read in place; the array made of it was copied or dropped")
-    if any(buffer.stop - buffer.start == nbytes for buffer in buffers[:_SOON]):
+    if was_taken(nbytes, buffers):
         return copied("read in place, then copied by the reader", nbytes)
     return shared("read in place; nothing kept the memory")
