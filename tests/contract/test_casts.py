@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import linecache
 
 import keras
 import numpy as np
@@ -17,9 +16,9 @@ import tensorflow as tf
 
 import tfnp_magic
 from tests.contract.arrays import aligned, misaligned
+from tests.contract.cells import traced_cell
 from tfnp_magic.advice import findings
 from tfnp_magic.budget import ALWAYS
-from tfnp_magic.tracing import Trace
 from tfnp_magic.values import SAMPLE, merge
 
 _numbers = itertools.count(1)
@@ -36,14 +35,9 @@ def traced_function(x):
 def run_cell(code, check_values="sample", **names):
     """Run a cell under a trace; give its namespace and the recording."""
     file = f"<casts {next(_numbers)}>"
-    linecache.cache[file] = (len(code), None, (code + "\n").splitlines(True), file)
     names = {"np": np, "tf": tf, "keras": keras, "__name__": "__main__", **names}
-    trace = Trace({file: 0}, "In[3]", code, check_values=check_values)
-    trace.start()
-    try:
+    with traced_cell(file, code, "In[3]", check_values=check_values) as recording:
         exec(compile(code, file, "exec"), names)
-    finally:
-        recording = trace.stop()
     assert recording.lost == []
     return names, recording
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import itertools
-import linecache
 import weakref
 from typing import NamedTuple
 
@@ -19,9 +18,9 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import tfnp_magic
 from tests.contract.arrays import aligned, misaligned, shares_by_flipping
+from tests.contract.cells import traced_cell
 from tfnp_magic import extension
 from tfnp_magic.advice import findings
-from tfnp_magic.tracing import Trace
 from tfnp_magic.whos import take_inventory
 
 TITLE = "In[3]"
@@ -56,16 +55,12 @@ def run_cell(body, **names):
     """Run a cell below its magic's line, which is line 1, under a trace."""
     file = f"<hazards {next(_numbers)}>"
     code = f"pass\n{body}\n"
-    linecache.cache[file] = (len(code), None, code.splitlines(True), file)
     names = {
         "np": np, "tf": tf, "pd": pd, "aligned": aligned, "__name__": "__main__", **names,
     }  # fmt: skip
-    trace = Trace({file: 0}, TITLE, f"%%interop_trace\n{body}\n", {file: TITLE}.get)
-    trace.start()
-    try:
+    source = f"%%interop_trace\n{body}\n"
+    with traced_cell(file, code, TITLE, source, {file: TITLE}.get) as recording:
         exec(compile(code, file, "exec"), names)
-    finally:
-        recording = trace.stop()
     assert recording.lost == []
     return Ran(recording, names)
 

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tests.contract.arrays import aligned, misaligned
+from tests.contract.cells import traced_cell
 from tfnp_magic.tracing import Trace
 
 TO_TF, TO_NP = "numpy → tensorflow", "tensorflow → numpy"
@@ -146,14 +147,9 @@ ROWS = [
 def traced(expression, names):
     """Run an expression under a trace of its own; return its value and the recording."""
     file = f"<row {expression}>"
-    linecache.cache[file] = (len(expression), None, [expression + "\n"], file)
-    trace = Trace({file: 0}, "row", expression)
     code = compile(expression, file, "eval")
-    trace.start()
-    try:
+    with traced_cell(file, expression) as recording:
         value = eval(code, names)
-    finally:
-        recording = trace.stop()
     return value, recording
 
 

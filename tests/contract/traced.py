@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import linecache
 
+from tests.contract.cells import traced_cell
 from tests.contract.row import Row
 
 FILE = "<row>"
@@ -19,20 +19,12 @@ def claims_of(row: Row, names: dict, code: object = None) -> dict:
         A fresh namespace in which the row's setup has run, and the row as the oracle compiles
         it; here it is compiled anew, under a file whose text can be looked up.
     """
-    from tfnp_magic.tracing import Trace
-
-    linecache.cache[FILE] = (len(row.code), None, (row.code + "\n").splitlines(True), FILE)
     code, mode = compiled(row.code)
-    trace = Trace({FILE: 0}, "row", row.code)
-    trace.start()
-    try:
-        with contextlib.suppress(Exception):
-            if mode == "eval":
-                names["r"] = eval(code, names)
-            else:
-                exec(code, names)
-    finally:
-        recording = trace.stop()
+    with contextlib.suppress(Exception), traced_cell(FILE, row.code) as recording:
+        if mode == "eval":
+            names["r"] = eval(code, names)
+        else:
+            exec(code, names)
     return {
         "crossings": [_claim(crossing) for crossing in recording.ledger],
         "lost": recording.lost,
