@@ -14,7 +14,7 @@ from tfnp_magic.model import (
     Recording,
     Site,
 )
-from tfnp_magic.values import in_words
+from tfnp_magic.values import ValueChange, in_words
 
 
 class Finding(NamedTuple):
@@ -93,16 +93,16 @@ def _array(hazard: Hazard) -> str:
 
 
 def _tensor(hazard: Hazard) -> str:
-    named = f"`{hazard.tensor}`, a tensor by {hazard.route}," if hazard.tensor else ""
-    return named or f"a tensor by {hazard.route}"
+    what = f"a tensor by {hazard.route}"
+    return f"`{hazard.tensor}`, {what}," if hazard.tensor else what
 
 
 def _writer(hazard: Hazard) -> str:
     """Which line wrote to it, or between which lines that happened."""
-    name = hazard.array or "it"
+    name = f"`{hazard.array}`" if hazard.array else "it"
     if hazard.written_at is not None:
-        return f"line {hazard.written_at.line} wrote to `{name}`"
-    return f"{'`' + name + '`' if hazard.array else 'it'} was written to{_between(hazard)}"
+        return f"line {hazard.written_at.line} wrote to {name}"
+    return f"{name} was written to{_between(hazard)}"
 
 
 def _between(hazard: Hazard) -> str:
@@ -133,7 +133,7 @@ def _of_casts(ledger: list[Crossing]) -> Iterator[Finding]:
         values = crossing.values
         if values is None or not values.changed or crossing.cast == "none":
             continue
-        if crossing.cast == "explicit" and not _is_broken(crossing):
+        if crossing.cast == "explicit" and not _is_broken(values):
             continue
         asked = "silently " if crossing.cast == "silent" else ""
         yield Finding(
@@ -144,12 +144,9 @@ def _of_casts(ledger: list[Crossing]) -> Iterator[Finding]:
         )
 
 
-def _is_broken(crossing: Crossing) -> bool:
+def _is_broken(values: ValueChange) -> bool:
     """Whether values became something else altogether: infinite, wrapped around, invented."""
-    values = crossing.values
-    return values is not None and bool(
-        values.became_nonfinite or values.became_finite or values.out_of_range
-    )
+    return bool(values.became_nonfinite or values.became_finite or values.out_of_range)
 
 
 def _instead(crossing: Crossing) -> str:
@@ -159,11 +156,7 @@ def _instead(crossing: Crossing) -> str:
         return f"Use a dtype that holds them, such as {crossing.dtype_from}."
     if crossing.direction.startswith("numpy"):
         return (
-            f"Convert first, on purpose: `tf.constant(array, {_named(crossing.dtype_to)})`, or "
+            f"Convert first, on purpose: `tf.constant(array, tf.{crossing.dtype_to})`, or "
             f"keep the tensor in {crossing.dtype_from}."
         )
     return f"Say so, if it is meant: `np.asarray(tensor, {crossing.dtype_to!r})`."
-
-
-def _named(dtype: str) -> str:
-    return f"tf.{dtype}"

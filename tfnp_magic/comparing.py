@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfnp_magic.scope import inner
 from tfnp_magic.values import ValueChange, compare, emulate, unchecked
+
+if TYPE_CHECKING:
+    from tfnp_magic.recorder import Recorder
+
+
+def compare_for(recorders: list[Recorder]) -> None:
+    """From now on, on this thread, compare as much as these want, within their time."""
+    limits = [recorder.values_limit for recorder in recorders]
+    is_bounded = None not in limits
+    inner.values_limit = max((limit or 0 for limit in limits), default=0) if is_bounded else None
+    inner.budget = recorders[0].budget if recorders and is_bounded else None
 
 
 def cast_values(

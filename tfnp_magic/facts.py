@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,9 +30,19 @@ class Span(NamedTuple):
     start: int
     stop: int
 
+    @property
+    def nbytes(self) -> int:
+        """Its length."""
+        return self.stop - self.start
+
     def overlaps(self, other: Span) -> bool:
         """Whether the two have a byte in common; an empty span has none."""
         return max(self.start, other.start) < min(self.stop, other.stop)
+
+
+def buffers_of_size(buffers: Iterable[Span] | None, *sizes: int | None) -> tuple[Span, ...]:
+    """Those that can hold all of the data, as it was or cast: by their exact size."""
+    return tuple(buffer for buffer in buffers or () if buffer.nbytes in sizes)
 
 
 def tensorflow_is_loaded() -> bool:

@@ -49,20 +49,18 @@ class Shared:
         What changes with it; None for what Python does not see (a tape's, a graph's).
     holder
         What holds the memory, in words, where that is no tensor of the user's.
-    later
-        Whether its content is looked at only when `look` is called, not at once.
 
     Attributes
     ----------
+    checksum
+        Of the memory's content at the last `look`; None before the first.
     starts_anew
         Whether nobody holds the memory any more from the last time that it was shared.
     """
 
     __slots__ = ("array", "checksum", "holder", "sampled", "span", "starts_anew", "tensor")
 
-    def __init__(
-        self, array: Array | None, tensor: Any, holder: str = "", *, later: bool = False
-    ) -> None:
+    def __init__(self, array: Array | None, tensor: Any, holder: str = "") -> None:
         self.array = None if array is None else weakref.ref(array)
         self.tensor = None if tensor is None else weakref.ref(tensor)
         self.holder = holder
@@ -71,8 +69,6 @@ class Shared:
         self.span = Span(0, 0) if memory is None else span_of_array(memory)
         self.checksum: int | None = None
         self.sampled = False
-        if not later:
-            self.look()
 
     def look(self) -> None:
         """What the memory holds now is what it is compared with later."""
@@ -121,22 +117,17 @@ class Shared:
         return root is not array and root.flags.writeable and sys.getrefcount(root) > 3
 
 
-def shared_with(
-    array: Array | None, tensor: Any, holder: str = "", *, later: bool = True
-) -> Shared | None:
+def shared_with(array: Array | None, tensor: Any, holder: str = "") -> Shared | None:
     """What to watch where a tensor lies in an array's memory; None if nobody can write to it.
 
-    Parameters
-    ----------
-    array, tensor, holder, later
-        As in `Shared`. `Hazards.add` looks at the content if there is time for it; where it
-        is told only afterwards, that would be too late.
+    `Hazards.add` looks at the content, if there is time for it; where it is told only
+    afterwards, that would be too late.
     """
     if array is not None:
         writable = array.flags.writeable or root_of(array).flags.writeable
         if not array.size or not writable or array.dtype.hasobject:
             return None
-    shared = Shared(array, tensor, holder, later=later)
+    shared = Shared(array, tensor, holder)
     return None if shared.is_over() else shared
 
 
@@ -238,7 +229,7 @@ class Hazards:
         key = site, shared.holder, shared.span
         known = _find(self._watched, key)
         looks = self._looks[site, route] = self._looks.get((site, route), 0) + 1
-        if looks > ALWAYS and not self._has_time():
+        if looks > ALWAYS and not self._budget.has_time():
             self._add_unseen(known, shared)
             return
         self._look(shared)
@@ -258,8 +249,7 @@ class Hazards:
         if len(self._watched) >= _MOST:
             self._unwatched += 1
             return
-        nbytes = shared.span.stop - shared.span.start
-        hazard = Hazard(site, route, direction, nbytes, holder=shared.holder)
+        hazard = Hazard(site, route, direction, shared.span.nbytes, holder=shared.holder)
         hazard.sampled = shared.sampled
         self._watched.append(_Watched([shared], key, hazard, names, place))
 
@@ -276,9 +266,6 @@ class Hazards:
             with self._budget.look():
                 shared.look()
 
-    def _has_time(self) -> bool:
-        return self._budget.has_time()
-
     def pass_by(self, place: Place | None) -> None:
         """Look whether something was written, if there is time for it.
 
@@ -287,7 +274,7 @@ class Hazards:
         place
             The line that the trace is at now.
         """
-        if not self._watched or not self._has_time():
+        if not self._watched or not self._budget.has_time():
             return
         with self._lock, self._budget.look():
             self._check(place)

@@ -10,7 +10,7 @@ import ast
 import builtins
 import inspect
 import sys
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -168,14 +168,29 @@ def _value(frame: FrameType, node: ast.expr) -> tuple[Any] | None:
 
 def _of_name(frame: FrameType, name: str) -> tuple[Any] | None:
     code = frame.f_code
-    if name in code.co_varnames or name in code.co_cellvars or name in code.co_freevars:
+    if _is_local(code, name):
         return _of_local(frame, name)
     if not code.co_flags & inspect.CO_OPTIMIZED and name in frame.f_locals:  # a class's body
         return (frame.f_locals[name],)
+    return global_named(frame, name)
+
+
+def global_named(frame: FrameType, name: str) -> tuple[Any] | None:
+    """A global or builtin by name, in a tuple; None for a function's locals and unknown names.
+
+    A function's locals are left alone: before Python 3.13 ``frame.f_locals`` makes a
+    snapshot that would keep the user's tensors alive.
+    """
+    if _is_local(frame.f_code, name):
+        return None
     for space in (frame.f_globals, vars(builtins)):
         if name in space:
             return (space[name],)
     return None
+
+
+def _is_local(code: CodeType, name: str) -> bool:
+    return name in code.co_varnames or name in code.co_cellvars or name in code.co_freevars
 
 
 _LOOKS_AT_ITSELF = frozenset({"locals", "vars", "dir", "eval", "exec", "f_locals", "_getframe"})

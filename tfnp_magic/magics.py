@@ -23,7 +23,6 @@ from IPython.display import display
 from tfnp_magic.cell import BEGIN, CellTracer, Wanted
 
 _TRACE_OPTIONS = {"-o": "--output", "-q": "--quiet", "-c": "--check-values"}
-_CHECKS = ("sample", "all", "none")
 _MAGIC_ON_LINE = re.compile(r"(?:.*=)?\s*%%?(?P<name>interop_trace|tfnp_whos)\s")
 _WHOS_OPTIONS = {"-k": "--kind", "-o": "--output"}
 
@@ -132,8 +131,10 @@ class InteropMagics(Magics):
 
     def _trace_options(self, line: str) -> Wanted:
         args = _parse(self.interop_trace, line, _TRACE_OPTIONS)
-        if args.check_values not in _CHECKS:
-            known = ", ".join(_CHECKS)
+        from tfnp_magic.tracing import CHECKS  # on demand: it imports NumPy
+
+        if args.check_values not in CHECKS:
+            known = ", ".join(CHECKS)
             raise UsageError(f"-c (--check-values) is one of {known}, not {args.check_values!r}")
         return Wanted(_checked_name(args.output), args.quiet, args.check_values)
 

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple, Protocol
 
 from tfnp_magic import model
 from tfnp_magic.budget import Budget
-from tfnp_magic.comparing import cast_values
+from tfnp_magic.comparing import cast_values, compare_for
 from tfnp_magic.handed import handed_instead, was_handed_over
 from tfnp_magic.hazards import Hazards, Shared
-from tfnp_magic.into import dtype_in
+from tfnp_magic.into import dtype_in, names_dtype
 from tfnp_magic.model import (
     HOUSEKEEPING_ARRAY,
     HOUSEKEEPING_PYTHON,
@@ -33,12 +33,10 @@ from tfnp_magic.route import (
     PYTHON_READERS,
     Reader,
     Route,
-    asks_for,
     outside_of_tensor,
     reader_of,
     route_of,
 )
-from tfnp_magic.scope import inner
 from tfnp_magic.site import Label, Sources, Standpoint, stand
 from tfnp_magic.values import SAMPLE, ValueChange, merge
 from tfnp_magic.verdict import VIEW, cast_of, is_cast, move_of, once_more
@@ -209,7 +207,7 @@ class Recorder:
             self.recording.housekeeping_bytes += seen.nbytes or 0
         elif isinstance(seen.storage, Storage):
             _look_for_cast_before(seen, where, self)
-            seen.asked = _is_asked_for(seen, spot.route, where)
+            seen.asked = _is_asked_for(seen, spot, where)
             crossing = self._add(spot, seen, seen.storage)
             if seen.made is not None:
                 made = self._made.setdefault(threading.get_ident(), deque(maxlen=_MOST_MADE))
@@ -241,7 +239,7 @@ class Recorder:
                 if made.call == _call(where):
                     seen = dataclasses.replace(made.seen, dtype_to=dtype_to, made=None)
                     seen.values = values()
-                    seen.asked = _is_asked_for(seen, made.spot.route, where)
+                    seen.asked = _is_asked_for(seen, made.spot, where)
                     self._amend(made, seen, nbytes)
                 return
 
@@ -388,7 +386,7 @@ def _look_for_cast_before(seen: Seen, where: Standpoint, recorder: Recorder) -> 
     handed = handed_instead(seen.identity, seen.shape, seen.dtype_from, where.callee)
     if handed is not None and is_cast(str(handed.dtype), seen.dtype_to):
         seen.dtype_from, seen.both_ends = str(handed.dtype), False
-        inner.values_limit, inner.budget = recorder.values_limit, recorder.budget
+        compare_for([recorder])
         seen.values = cast_values(handed, None, seen.dtype_to)
 
 
@@ -408,11 +406,11 @@ def _target(frame: FrameType | None, where: Standpoint, reader: Reader, seen: Se
     return target
 
 
-def _is_asked_for(seen: Seen, route: Route, where: Standpoint) -> bool:
+def _is_asked_for(seen: Seen, spot: _Spot, where: Standpoint) -> bool:
     """Whether the user's own call, no converter by name, names the dtype of the cast."""
-    if route.explicit or not is_cast(seen.dtype_from, seen.dtype_to):
+    if spot.route.explicit or where.inner is None or not is_cast(seen.dtype_from, seen.dtype_to):
         return False
-    return asks_for(where, seen.dtype_to, seen.identity)
+    return names_dtype(where.inner, spot.reader.written, seen.dtype_to, seen.identity)
 
 
 def _verdict(spot: _Spot, seen: Seen, storage: Storage) -> Verdict:

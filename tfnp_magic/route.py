@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import itertools
 import sys
 import types
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 import executing
 
 from tfnp_magic.interrupts import raised_by_signal
-from tfnp_magic.into import Into, into_of, names_dtype
+from tfnp_magic.into import Into, global_named, into_of
 from tfnp_magic.site import Standpoint, forget_snapshot, is_library, is_own
 
 
@@ -138,11 +137,10 @@ class Reader(NamedTuple):
         Whether the user's own expression copies what it makes: ``np.asarray(t).copy()``.
     into
         What names the dtype of the array that it makes or writes to; None where nothing does.
-    asks
-        Whether the user's own call says more than what to convert, such as a dtype; True
-        where its syntax is not at hand.
     into_is_users
         Whether `into` stands in the user's own call, not in what reads.
+    written
+        The expression that the user wrote; None where its syntax is not at hand.
     """
 
     name: str
@@ -150,26 +148,32 @@ class Reader(NamedTuple):
     within: bool
     copied: bool = False
     into: Into | None = None
-    asks: bool = True
     into_is_users: bool = True
+    written: ast.AST | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether the user's own call says more than what to convert, such as a dtype."""
+        call = self.written
+        return not isinstance(call, ast.Call) or len(call.args) + len(call.keywords) > 1
 
 
 def reader_of(frame: FrameType | None, where: Standpoint, route: Route) -> Reader:
     """Name what reads the memory: the innermost frame that is not the tensor's own."""
     frame = outside_of_tensor(frame)
     within = route.explicit and frame is not where.inner
-    asks = _says_more(where.inner)
+    written = _node(where.inner) if where.inner else None
     if frame is None:
-        return Reader("", False, within, asks=asks)
-    node = _node(frame)
+        return Reader("", False, within, written=written)
+    node = written if frame is where.inner else _node(frame)
     plain = isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords
     name = _by_expression(frame) or ""
     into, into_frame = into_of(node, name), frame
     if into is None and within and where.inner is not None:
-        into, into_frame = into_of(_node(where.inner), route.name), where.inner
+        into, into_frame = into_of(written, route.name), where.inner
     # A library's function that copies what it is given does so of an array, too.
     copied = frame is where.inner and _is_copied(node)
-    return Reader(name, plain, within, copied, into, asks, into_frame is where.inner)
+    return Reader(name, plain, within, copied, into, into_frame is where.inner, written)
 
 
 _TENSORS_OWN = (
@@ -194,16 +198,6 @@ def _is_tensors_own(code: types.CodeType) -> bool:
 
 def _is_protocol(code: types.CodeType) -> bool:
     return code.co_name == "__array__" and is_library(code.co_filename)
-
-
-def asks_for(where: Standpoint, dtype: str, identity: int) -> bool:
-    """Whether the user's call hands over an object and names the dtype that it became."""
-    return where.inner is not None and names_dtype(where.inner, _node(where.inner), dtype, identity)
-
-
-def _says_more(frame: FrameType | None) -> bool:
-    node = _node(frame) if frame else None
-    return not isinstance(node, ast.Call) or len(node.args) + len(node.keywords) > 1
 
 
 def _is_copied(node: ast.AST | None) -> bool:
@@ -278,7 +272,7 @@ def _position(node: ast.expr) -> tuple[int | None, ...]:
 def _called(func: ast.expr, frame: FrameType) -> str | None:
     """Name the callee of a call expression, evaluating names only, never properties."""
     parts = _dotted(func)
-    found = _lookup(frame, parts[0]) if parts else None
+    found = global_named(frame, parts[0]) if parts else None
     if found is None:
         return None
     value = found[0]
@@ -304,22 +298,6 @@ def _dotted(node: ast.expr) -> list[str]:
         parts.append(node.attr)
         node = node.value
     return [node.id, *reversed(parts)] if isinstance(node, ast.Name) else []
-
-
-def _lookup(frame: FrameType, name: str) -> tuple[Any] | None:
-    """A global or builtin by name, in a tuple; None for locals and unknown names.
-
-    A function's locals are left alone: before Python 3.13 ``frame.f_locals`` makes a
-    snapshot that would keep the user's tensors alive.
-    """
-    code = frame.f_code
-    if name in code.co_varnames or name in code.co_cellvars or name in code.co_freevars:
-        return None
-    if name in frame.f_globals:
-        return (frame.f_globals[name],)
-    if hasattr(builtins, name):
-        return (getattr(builtins, name),)
-    return None
 
 
 def _name_of_object(value: Any, written: list[str]) -> str | None:

@@ -15,13 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib import stride_tricks
 
-from tfnp_magic.facts import Span, span_of_array
+from tfnp_magic.facts import Span, buffers_of_size, span_of_array
 from tfnp_magic.probes.allocations import (
     _CAPACITY,
     _MALLOC_FIELD,
     Ring,
     Unsupported,
-    buffers_of_size,
     patches,
     ring,
     tables,

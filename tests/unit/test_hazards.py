@@ -38,6 +38,13 @@ class Tensor:
         self.array = array
 
 
+def looked_at(array, tensor, holder=""):
+    """A pair whose memory is compared with what it holds now."""
+    shared = Shared(array, tensor, holder)
+    shared.look()
+    return shared
+
+
 def at(line, source="In[3]"):
     return Place(source, line, "<module>", "")
 
@@ -90,7 +97,7 @@ def test_neither_end_is_kept_alive(end):
     array = twelve()
     tensor = Tensor()
     died = weakref.ref(array if end == "array" else tensor)
-    shared = Shared(array, tensor)
+    shared = looked_at(array, tensor)
     assert not shared.is_over()
     if end == "array":
         del array
@@ -105,7 +112,7 @@ def test_neither_end_is_kept_alive(end):
 
 def test_pair_without_a_tensor_of_the_users_ends_with_its_array():
     array = twelve()
-    shared = Shared(array, None, "a GradientTape")
+    shared = looked_at(array, None, "a GradientTape")
     assert not shared.is_over()
     assert shared.ends()[0] is array
     assert shared.ends()[1] is None
@@ -150,7 +157,7 @@ def test_law_a_write_is_seen_if_and_only_if_a_byte_changed(array, number):
     assume(array.size)
     assume(array.flags.writeable or array.base is not None)
     tensor = Tensor()
-    shared = Shared(array, tensor)
+    shared = looked_at(array, tensor)
     assert not shared.sampled
     assert not shared.was_written()
     try:
@@ -186,7 +193,7 @@ def test_of_more_memory_the_first_and_the_last_byte_are_read_and_the_sample_is_t
     nbytes, sampled, where
 ):
     memory, tensor = LARGEST[:nbytes], Tensor()
-    shared = Shared(memory, tensor)
+    shared = looked_at(memory, tensor)
     assert shared.sampled == sampled
     memory[where] += 1
     assert shared.was_written()
@@ -196,7 +203,7 @@ def test_of_more_memory_the_first_and_the_last_byte_are_read_and_the_sample_is_t
 
 def test_a_large_write_into_sampled_memory_is_seen_wherever_it_begins():
     memory, tensor = np.zeros((3 * WHOLE,), np.uint8), Tensor()
-    shared = Shared(memory, tensor)
+    shared = looked_at(memory, tensor)
     for start in range(0, memory.size - 65_536, 1_000_003):
         memory[start : start + 65_536] = 7
         assert shared.was_written(), start
@@ -208,7 +215,7 @@ def test_large_memory_with_gaps_is_sampled_without_a_copy_of_all():
     view = memory[:, ::2]
     tracemalloc.start()
     try:
-        shared = Shared(view, tensor)
+        shared = looked_at(view, tensor)
         assert tracemalloc.get_traced_memory()[1] < view.nbytes
     finally:
         tracemalloc.stop()
@@ -222,7 +229,7 @@ def test_large_memory_with_gaps_is_sampled_without_a_copy_of_all():
 @pytest.mark.parametrize("rows", [3, WHOLE // 4 + 1])
 def test_subclass_of_ndarray_is_read_like_any_array(kind, rows):
     array, tensor = kind(np.zeros((rows, 4), np.uint8)), Tensor()
-    shared = Shared(array, tensor)
+    shared = looked_at(array, tensor)
     assert shared.sampled == (rows > 3)
     array[-1, -1] = 5
     assert shared.was_written()
@@ -230,7 +237,7 @@ def test_subclass_of_ndarray_is_read_like_any_array(kind, rows):
 
 def test_masked_arrays_mask_is_not_its_memory():
     array, tensor = np.ma.masked_array(np.zeros(3)), Tensor()
-    shared = Shared(array, tensor)
+    shared = looked_at(array, tensor)
     array[1] = np.ma.masked
     assert not shared.was_written()
 
@@ -599,7 +606,7 @@ def test_looks_in_between_keep_within_a_share_of_the_traced_time(watching, array
 @pytest.mark.parametrize("has_time", [True, False])
 def test_loop_that_takes_too_long_to_watch_is_told(watching, monkeypatch, has_time):
     """Each memory anew, as of batches; of one site, the first are looked at in any case."""
-    monkeypatch.setattr(Hazards, "_has_time", lambda self: has_time)
+    monkeypatch.setattr(budget.Budget, "has_time", lambda self: has_time)
     kept = [twelve() for _ in range(budget.ALWAYS + 5)]
     tensors = [Tensor(array) for array in kept]
     for array, tensor in zip(kept, tensors, strict=True):

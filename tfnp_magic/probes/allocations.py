@@ -20,10 +20,13 @@ import sys
 import sysconfig
 import threading
 
-from tfnp_magic.facts import Span
+from tfnp_magic.facts import Span, buffers_of_size
 from tfnp_magic.probes.machine_code import Page, Unsupported, call, quad
 
 NAME = "NumPy allocations"
+
+Taken = tuple[Span, ...] | None
+"""What NumPy took for arrays during a conversion; None where that was not seen."""
 
 _CAPACITY = 4096
 """Allocations that the ring remembers, of all threads; a power of two."""
@@ -58,7 +61,7 @@ class Ring:
         """The present; give it to `since` later."""
         return self._count.value if self.is_written else _NOT_WRITTEN
 
-    def since(self, mark: int) -> tuple[Span, ...] | None:
+    def since(self, mark: int) -> Taken:
         """Memory that this thread took for arrays since the mark; None where that is not known."""
         count = self._count.value
         if mark == _NOT_WRITTEN or count - mark > _CAPACITY:
@@ -162,6 +165,10 @@ def _assemble(original: int, counter: int, entries: int) -> bytes:
     )  # fmt: skip
 
 
-def buffers_of_size(buffers: tuple[Span, ...] | None, *sizes: int | None) -> tuple[Span, ...]:
-    """Those that can hold all of the data, as it was or cast: by their exact size."""
-    return tuple(b for b in buffers or () if b.stop - b.start in sizes)
+def take(left: list[Span], nbytes: int) -> Span | None:
+    """The first buffer of this size, which nothing else can have used; it leaves the list."""
+    found = buffers_of_size(left, nbytes) if nbytes else ()
+    if not found:
+        return None
+    left.remove(found[0])
+    return found[0]

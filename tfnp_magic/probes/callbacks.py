@@ -23,7 +23,7 @@ import numpy as np
 from tfnp_magic.hazards import shared_with
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
-from tfnp_magic.probes.sessions import into_tensor, out_of_tensor
+from tfnp_magic.probes.unseen import into_tensor, out_of_tensor
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.scope import listeners
 from tfnp_magic.site import is_library
@@ -81,7 +81,7 @@ def _around_convert(original: Any) -> Any:
 
 
 def _around_call(original: Any) -> Any:
-    stands = _Stands()
+    stands, lent = _Stands(), _Lent()
 
     def __call__(self: Any, token: Any, device: Any, args: Any) -> Any:  # noqa: N807
         hearing = listeners()
@@ -93,7 +93,9 @@ def _around_call(original: Any) -> Any:
             results = original(self, token, device, args)
             if function is not None:
                 made = results, _running.converted
-                report(NAME, hearing, None, _tell_results, stands, function, hearing, args, made)
+                report(
+                    NAME, hearing, None, _tell_results, stands, lent, function, hearing, args, made
+                )
         except BaseException as exc:
             without_our_frame(exc)
             raise
@@ -200,7 +202,12 @@ _Made = tuple[Any, dict[int, tuple[Any, Any]]]
 
 
 def _tell_results(
-    stands: _Stands, function: Any, hearing: list[Recorder], args: Any, made: _Made
+    stands: _Stands,
+    lent: _Lent,
+    function: Any,
+    hearing: list[Recorder],
+    args: Any,
+    made: _Made,
 ) -> None:
     callee = _callee_of(function)
     if callee is None or not callee.route:
@@ -208,34 +215,36 @@ def _tell_results(
     frame = _frame_of_generator(callee.generators, args)
     for given, array in _origins(*made):
         if frame is not None:
-            report(NAME, hearing, frame, _describe_result, given, array, callee.route)
+            report(NAME, hearing, frame, lent.describe, given, array, callee.route)
         else:
-            stands.tell(callee, hearing, _describe_result, given, array, callee.route)
+            stands.tell(callee, hearing, lent.describe, given, array, callee.route)
 
 
-def _describe_result(given: Any, array: np.ndarray[Any, Any], route: str) -> Seen:
-    seen = into_tensor(given, array, route)
-    if seen.storage.kind == VIEW:  # type: ignore[union-attr]
-        seen.shared = shared_with(array, None, HOLDER)
-        if seen.shared is not None:
-            seen.shared.starts_anew = not _is_still_held(array)
-    return seen
+class _Lent:
+    """Arrays that TensorFlow was given in place, and how often each was referred to before."""
 
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[Any], int]] = {}
 
-_lent: dict[int, tuple[weakref.ref[Any], int]] = {}
-"""Arrays that TensorFlow was given in place, and how often each was referred to before."""
+    def describe(self, given: Any, array: np.ndarray[Any, Any], route: str) -> Seen:
+        """What became of a result, and what to watch where TensorFlow uses its memory."""
+        seen = into_tensor(given, array, route)
+        if seen.storage.kind == VIEW:  # type: ignore[union-attr]
+            seen.shared = shared_with(array, None, HOLDER)
+            if seen.shared is not None:
+                seen.shared.starts_anew = not self._is_still_held(array)
+        return seen
 
-
-def _is_still_held(array: np.ndarray[Any, Any]) -> bool:
-    """Whether TensorFlow holds the array from the last time that it was given."""
-    now = sys.getrefcount(array)
-    known = _lent.get(id(array))
-    if known is not None and known[0]() is array:
-        return now > known[1]
-    if len(_lent) > _MOST_LENT:
-        _lent.clear()
-    _lent[id(array)] = weakref.ref(array), now
-    return False
+    def _is_still_held(self, array: np.ndarray[Any, Any]) -> bool:
+        """Whether TensorFlow holds the array from the last time that it was given."""
+        now = sys.getrefcount(array)
+        known = self._known.get(id(array))
+        if known is not None and known[0]() is array:
+            return now > known[1]
+        if len(self._known) > _MOST_LENT:
+            self._known.clear()
+        self._known[id(array)] = weakref.ref(array), now
+        return False
 
 
 _MOST_LENT = 1024

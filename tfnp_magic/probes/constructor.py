@@ -31,7 +31,7 @@ from tfnp_magic.facts import (
 )
 from tfnp_magic.hazards import shared_with
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Storage
-from tfnp_magic.probes.allocations import ring
+from tfnp_magic.probes.allocations import Taken, ring
 from tfnp_magic.probes.patch import AttributePatch, CodePatch, without_our_frame
 from tfnp_magic.probes.python_values import python_value
 from tfnp_magic.probes.reporting import (
@@ -63,9 +63,6 @@ from tfnp_magic.verdict import (
 )
 
 NAME = "tensor constructor"
-
-Taken = tuple[Span, ...] | None
-"""What NumPy took for arrays during the conversion; None where that was not seen."""
 
 
 def patches() -> list[AttributePatch | CodePatch]:

@@ -7,7 +7,6 @@ slow path then comes by way of the constructor. Checked on 2.21.
 
 from __future__ import annotations
 
-import functools
 import math
 import sys
 from types import FrameType
@@ -21,20 +20,21 @@ from tfnp_magic.facts import (
     Span,
     eager_tensor_type,
     host_view,
+    itemsize_of,
     short_device,
     span_of_tensor,
     tensor_nbytes,
 )
 from tfnp_magic.hazards import Shared, shared_with
-from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Storage
-from tfnp_magic.probes.allocations import ring
+from tfnp_magic.probes.allocations import Taken, ring, take
 from tfnp_magic.probes.dtype_hints import Call, default_of, inputs_of, wanted_dtype
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import array_facts, report, scalar_facts
 from tfnp_magic.probes.sources import dtype_name, is_array_like, numpy_memory
 from tfnp_magic.recorder import Recorder, Seen
-from tfnp_magic.scope import inner, listeners
+from tfnp_magic.scope import listeners
+from tfnp_magic.values import ValueChange
 from tfnp_magic.verdict import (
     VIEW,
     ArrayFacts,
@@ -49,8 +49,6 @@ NAME = "op argument"
 
 TAPE = "a GradientTape"
 """Who holds an array's memory that an op read in place, until the gradient is computed."""
-
-Taken = tuple[Span, ...] | None
 
 
 def patches() -> list[AttributePatch]:
@@ -82,8 +80,9 @@ def _around(original: Any) -> Any:
                 held = _held(others, before)
                 call = Call(inputs, arguments[number:], held)
                 _tell(hearing, op, call, result, ring.since(mark))
-        elif op == "Cast":
-            tell_cast(inputs[0], result, sys._getframe(1))
+        elif op == "Cast" and (hearing := listeners()):
+            frame = sys._getframe(1)
+            report(NAME, hearing, frame, _tell_cast, hearing, frame, inputs[0], result)
         return result
 
     return fast_path_execute
@@ -103,22 +102,15 @@ def _held(values: list[Any], before: tuple[int, ...]) -> frozenset[int]:
     return frozenset(id(value) for value, one, other in grown if other > one)
 
 
-def tell_cast(tensor: Any, result: Any, frame: FrameType) -> None:
+def _tell_cast(hearing: list[Recorder], frame: FrameType, tensor: Any, result: Any) -> None:
     """An op cast a tensor: part of the conversion if the same call made it of an array."""
-    for recorder in listeners():
-        inner.values_limit, inner.budget = recorder.values_limit, recorder.budget
-        try:
-            recorder.see_cast(
-                frame,
-                tensor,
-                result.dtype.name,
-                tensor_nbytes(result) or 0,
-                lambda: cast_values(host_view(tensor), host_view(result), result.dtype.name),
-            )
-        except Exception as error:
-            if raised_by_signal(error):
-                raise
-            recorder.silence(NAME, error)
+    dtype_to = result.dtype.name
+
+    def values() -> ValueChange | None:
+        return cast_values(host_view(tensor), host_view(result), dtype_to)
+
+    for recorder in hearing:
+        recorder.see_cast(frame, tensor, dtype_to, tensor_nbytes(result) or 0, values)
 
 
 def _tell(hearing: list[Recorder], op: str, call: Call, result: Any, taken: Taken) -> None:
@@ -156,7 +148,7 @@ def _describe_python(op: str, position: int, call: Call, value: Any) -> Seen:
     """A Python number or sequence: its tensor is never seen, its bytes are TensorFlow's default."""
     dtype_to = wanted_dtype(op, position, call) or default_of(value) or "float32"
     shape = np.shape(value) if isinstance(value, list | tuple) else ()
-    nbytes = math.prod(shape) * _itemsize(dtype_to)
+    nbytes = math.prod(shape) * (itemsize_of(dtype_to) or 0)
     storage = of_python(nbytes)
     return Seen(
         f"tf.raw_ops.{op}",
@@ -171,11 +163,6 @@ def _describe_python(op: str, position: int, call: Call, value: Any) -> Seen:
         None,
         both_ends=False,
     )
-
-
-@functools.lru_cache(maxsize=256)
-def _itemsize(dtype: str) -> int:
-    return sys.modules["tensorflow"].as_dtype(dtype).size or 0
 
 
 def _describe(
@@ -256,7 +243,7 @@ def _storage(
     if may_be_shared(facts, dtype_to):  # else no result can lie in the array's memory
         spans = tuple(span for tensor in results if (span := span_of_tensor(tensor)) is not None)
     to_nbytes = _nbytes_as(dtype_to, shape, facts)
-    buffer = _take(left, to_nbytes) if _is_converted(facts, dtype_to) else None
+    buffer = take(left, to_nbytes) if _is_converted(facts, dtype_to) else None
     return of_op_argument(facts, dtype_to, to_nbytes, spans, buffer)
 
 
@@ -265,16 +252,7 @@ def _is_converted(facts: ArrayFacts, dtype_to: str) -> bool:
     return not facts.contiguous or is_cast(facts.dtype, dtype_to)
 
 
-def _take(left: list[Span], nbytes: int) -> Span | None:
-    """The first of the buffers that NumPy took which has this size; no other argument has it."""
-    for buffer in left:
-        if nbytes and buffer.stop - buffer.start == nbytes:
-            left.remove(buffer)
-            return buffer
-    return None
-
-
 def _nbytes_as(dtype: str, shape: tuple[int, ...], facts: ArrayFacts) -> int:
     if dtype == facts.dtype:
         return facts.nbytes
-    return math.prod(shape) * _itemsize(dtype)
+    return math.prod(shape) * (itemsize_of(dtype) or 0)

@@ -15,27 +15,24 @@ from typing import Any
 
 import numpy as np
 
-from tfnp_magic.facts import HOST, Span, name_of_dtype
+from tfnp_magic.facts import HOST, buffers_of_size
 from tfnp_magic.model import (
     NUMPY_TO_TENSORFLOW,
     PYTHON_TO_TENSORFLOW,
     TENSORFLOW_TO_NUMPY,
-    TENSORFLOW_TO_PYTHON,
     Storage,
 )
-from tfnp_magic.probes.allocations import buffers_of_size, ring
+from tfnp_magic.probes.allocations import Taken, ring
 from tfnp_magic.probes.machine_code import Unsupported
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
 from tfnp_magic.probes.sources import is_array_like
+from tfnp_magic.probes.unseen import DEVICE, leaving, nbytes_of, public_dtype
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.scope import inner, listeners
-from tfnp_magic.verdict import OBSERVED, copied, of_string_read, shared, unknown
+from tfnp_magic.verdict import NOTHING, OBSERVED, copied, of_string_read, shared, unknown
 
 NAME = "TFLite interpreter"
-
-_DEVICE = "CPU:0"
-"""The interpreter's tensors lie in this process's memory."""
 
 _MODULES = ("tensorflow.lite.python.interpreter", "ai_edge_litert.interpreter")
 """TensorFlow's own interpreter, and the package that follows it, with the same class."""
@@ -76,9 +73,7 @@ def _around_set(original: Any) -> Any:
         if hearing:
             took, taken = clock() - started, ring.since(mark)
             where = (self, index, *(subgraph or (0,)))
-            report(
-                NAME, hearing, sys._getframe(1), _describe_set, value, where, taken, took
-            )  # fmt: skip
+            report(NAME, hearing, sys._getframe(1), _describe_set, value, where, taken, took)
         return result
 
     return set_tensor
@@ -105,9 +100,7 @@ def _around_read(describe: Callable[[Any, int], Seen]) -> Callable[[Any], Any]:
     return around
 
 
-def _describe_set(
-    value: Any, where: tuple[Any, ...], taken: tuple[Span, ...] | None, duration_ns: int
-) -> Seen:
+def _describe_set(value: Any, where: tuple[Any, ...], taken: Taken, duration_ns: int) -> Seen:
     shape, dtype = _of_slot(*where)
     text = dtype == "string"
     nbytes = None if text else math.prod(shape) * np.dtype(dtype).itemsize
@@ -119,7 +112,7 @@ def _describe_set(
         dtype_from,
         dtype,
         HOST,
-        _DEVICE,
+        DEVICE,
         nbytes,
         _storage_of_set(value, nbytes, taken),
         duration_ns,
@@ -130,19 +123,13 @@ def _describe_set(
 def _of_slot(wrapper: Any, index: int, subgraph: int) -> tuple[tuple[int, ...], str]:
     """Shape and dtype of the interpreter's own tensor."""
     shape = tuple(int(length) for length in wrapper.TensorSize(index, subgraph))
-    dtype = name_of_dtype(np.dtype(wrapper.TensorType(index, subgraph)))
-    return shape, _public(dtype)
-
-
-def _public(dtype: str) -> str:
-    """TensorFlow's word for NumPy's ways to hold text: object, ``|S3``, ``<U3``."""
-    return "string" if dtype == "object" or dtype[1:2] in ("S", "U") else dtype
+    return shape, public_dtype(np.dtype(wrapper.TensorType(index, subgraph)))
 
 
 def _origin(value: Any, dtype_to: str) -> tuple[str, str]:
     """Direction, and dtype before: a tensor of TensorFlow's leaves it for the interpreter."""
     if isinstance(value, np.ndarray | np.generic):
-        return NUMPY_TO_TENSORFLOW, _public(name_of_dtype(value.dtype))
+        return NUMPY_TO_TENSORFLOW, public_dtype(value.dtype)
     if hasattr(type(value), "backing_device"):
         return TENSORFLOW_TO_NUMPY, value.dtype.name
     if is_array_like(value):
@@ -150,12 +137,12 @@ def _origin(value: Any, dtype_to: str) -> tuple[str, str]:
     return PYTHON_TO_TENSORFLOW, type(value).__name__
 
 
-def _storage_of_set(value: Any, nbytes: int | None, taken: tuple[Span, ...] | None) -> Storage:
+def _storage_of_set(value: Any, nbytes: int | None, taken: Taken) -> Storage:
     """Where the data came to lie: in memory that was there before, so that is no new copy."""
     if nbytes is None:
         return copied("strings are copied one by one into the interpreter", None, copies=None)
     if not nbytes:
-        return copied("no elements: there is nothing to copy or to share", 0, copies=0)
+        return NOTHING
     reason = "read in place, and written into the interpreter's own memory"
     if isinstance(value, np.ndarray) and not value.dtype.isnative:
         reason += "; its other byte order was not swapped, so the values differ"
@@ -167,53 +154,25 @@ def _storage_of_set(value: Any, nbytes: int | None, taken: tuple[Span, ...] | No
     before = len(buffers_of_size(taken, nbytes))
     if not before:
         return shared(reason)
-    return copied(f"NumPy made an array in C order of it, which was {reason}", nbytes * before,
-                  copies=before)  # fmt: skip
+    made = f"NumPy made an array in C order of it, which was {reason}"
+    return copied(made, nbytes * before, copies=before)
 
 
 def _describe_get(result: Any, duration_ns: int) -> Seen:
     if not isinstance(result, np.ndarray):
-        return _leaving(
-            "Interpreter.get_tensor", result, copied(_SCALAR, _nbytes(result)), duration_ns
-        )
-    if _nbytes(result) is None:
+        storage = copied("a NumPy scalar holds its own value", nbytes_of(result))
+    elif nbytes_of(result) is None:
         storage = of_string_read()
     elif result.flags.owndata:
         reason = "get_tensor() copies; tensor() would give a view"
         storage = copied(reason, result.nbytes, OBSERVED, copies=1 if result.nbytes else 0)
     else:
         storage = shared("the array does not own its memory")
-    return _leaving("Interpreter.get_tensor", result, storage, duration_ns)
-
-
-_SCALAR = "a NumPy scalar holds its own value"
+    return leaving(result, "Interpreter.get_tensor", storage, duration_ns)
 
 
 def _describe_view(result: Any, duration_ns: int) -> Seen:
     reason = "shares the interpreter's memory"
     if isinstance(result, np.ndarray) and result.flags.writeable:
         reason += ": writing to the array changes its tensor"
-    return _leaving("Interpreter.tensor", result, shared(reason), duration_ns)
-
-
-def _leaving(route: str, result: Any, storage: Storage, duration_ns: int) -> Seen:
-    is_numpy = isinstance(result, np.ndarray | np.generic)
-    dtype = _public(name_of_dtype(result.dtype)) if is_numpy else "string"
-    return Seen(
-        route,
-        TENSORFLOW_TO_NUMPY if is_numpy else TENSORFLOW_TO_PYTHON,
-        np.shape(result) if is_numpy else (),
-        dtype,
-        dtype,
-        _DEVICE,
-        HOST,
-        _nbytes(result),
-        storage,
-        duration_ns,
-    )
-
-
-def _nbytes(result: Any) -> int | None:
-    if not isinstance(result, np.ndarray | np.generic) or result.dtype.kind in "OSU":
-        return None
-    return int(result.nbytes)
+    return leaving(result, "Interpreter.tensor", shared(reason), duration_ns)

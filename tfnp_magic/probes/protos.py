@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tfnp_magic.facts import HOST, Span, eager_tensor_type, itemsize_of, short_device
+from tfnp_magic.facts import HOST, eager_tensor_type, itemsize_of, short_device
 from tfnp_magic.model import (
     NUMPY_TO_TENSORFLOW,
     PYTHON_TO_TENSORFLOW,
@@ -20,7 +20,7 @@ from tfnp_magic.model import (
     TENSORFLOW_TO_PYTHON,
     Storage,
 )
-from tfnp_magic.probes.allocations import ring
+from tfnp_magic.probes.allocations import Taken, ring
 from tfnp_magic.probes.patch import CodePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
 from tfnp_magic.probes.sources import arrays_within, dtype_name, is_array_like
@@ -29,7 +29,6 @@ from tfnp_magic.scope import inner, listeners
 from tfnp_magic.verdict import copied, of_proto
 
 NAME = "TensorProto"
-Taken = tuple[Span, ...] | None
 GRAPH = "graph"
 """Stands in place of a device for a constant that became part of a graph."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfnp_magic.comparing import cast_values
+from tfnp_magic.comparing import cast_values, compare_for
 from tfnp_magic.facts import HOST, name_of_dtype, shape_of_tensor, short_device, span_of_array
 from tfnp_magic.hazards import shared_with
 from tfnp_magic.interrupts import raised_by_signal
@@ -21,7 +21,6 @@ from tfnp_magic.model import (
 from tfnp_magic.probes.allocations import ring
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.route import Reader
-from tfnp_magic.scope import inner
 from tfnp_magic.values import ValueChange
 from tfnp_magic.verdict import (
     ArrayFacts,
@@ -62,8 +61,7 @@ def report(
     """
     hearing = [recorder for recorder in hearing if recorder.hears(probe)]
     try:
-        inner.values_limit = _limit(hearing)
-        inner.budget = hearing[0].budget if hearing and inner.values_limit is not None else None
+        compare_for(hearing)
         seen = describe(*args) if hearing else None
         if seen is not None:
             for recorder in hearing:
@@ -73,12 +71,6 @@ def report(
             raise
         for recorder in hearing:
             recorder.silence(probe, error)
-
-
-def _limit(hearing: list[Recorder]) -> int | None:
-    """The most that any of them wants compared."""
-    limits = [recorder.values_limit for recorder in hearing]
-    return None if None in limits else max((n for n in limits if n is not None), default=0)
 
 
 def array_facts(array: np.ndarray[Any, Any]) -> ArrayFacts:
@@ -115,59 +107,18 @@ _RETURNING = frozenset(
 )  # fmt: skip
 
 
-class _Look:
-    """See `tfnp_magic.recorder.Look`; holds weak references and facts only."""
+class _Waiting:
+    """What looks have in common: the array that was read, and when; see `recorder.Look`.
 
-    __slots__ = ("_dtype", "_elements", "_exported", "_mark", "_nbytes", "_remnant", "_tensor")
+    Holds weak references and facts only.
+    """
 
-    def __init__(
-        self, tensor: Any, remnant: np.ndarray[Any, Any], nbytes: int, exported: bool
-    ) -> None:
-        self._tensor, self._remnant = weakref.ref(tensor), weakref.ref(remnant)
-        self._nbytes, self._exported = nbytes, exported
-        self._elements, self._dtype = remnant.size, name_of_dtype(remnant.dtype)
+    __slots__ = ("_array", "_dtype", "_elements", "_mark", "_nbytes")
+
+    def __init__(self, array: np.ndarray[Any, Any], nbytes: int) -> None:
+        self._array, self._nbytes = weakref.ref(array), nbytes
+        self._elements, self._dtype = array.size, name_of_dtype(array.dtype)
         self._mark = ring.mark()
-
-    def values_as(self, dtype: str) -> ValueChange | None:
-        """What a cast to this dtype does to the tensor's values."""
-        array = self._remnant()
-        return None if array is None else cast_values(array, None, dtype)
-
-    def wait(self) -> None:
-        """Leave out what our own comparing allocated."""
-        self._mark = ring.mark()
-
-    def judge(self, reader: Reader, target: str | None) -> Storage:
-        """Judge by what is alive now: the array over the tensor's memory, and the tensor."""
-        buffers = ring.since(self._mark)
-        makes = reader.into is not None and not reader.into.is_array
-        if makes and target is not None and is_cast(self._dtype, target):
-            nbytes = self._elements * np.dtype(target).itemsize
-            return of_copying_read(nbytes, buffers, cast=True)
-        if (reader.plain and reader.name in _COPYING) or reader.copied:
-            return of_copying_read(self._nbytes, buffers, cast=False)
-        if reader.into is not None and reader.into.is_array:
-            return of_written()
-        array = self._remnant()
-        if array is not None:
-            # TensorFlow's own array behind an exported buffer may be writable; what the
-            # consumer gets of it is not.
-            writable = bool(array.flags.writeable) and not self._exported
-            return of_kept_view(self._tensor() is not None, writable)
-        converts = reader.name in _COPYING or reader.name in _RETURNING
-        may_have_copied = reader.within or (converts and not reader.plain)
-        return of_dropped_view(may_have_copied, self._nbytes, buffers)
-
-
-class CopiedLook:
-    """What ``.numpy()`` copied for ``__array__``: NumPy may copy or cast that once more."""
-
-    __slots__ = ("_array", "_before", "_dtype", "_elements", "_mark", "_nbytes")
-
-    def __init__(self, array: np.ndarray[Any, Any], before: Storage) -> None:
-        self._array, self._before = weakref.ref(array), before
-        self._elements, self._nbytes = array.size, array.nbytes
-        self._dtype, self._mark = name_of_dtype(array.dtype), ring.mark()
 
     def values_as(self, dtype: str) -> ValueChange | None:
         """What a cast to this dtype does to the values."""
@@ -178,10 +129,59 @@ class CopiedLook:
         """Leave out what our own comparing allocated."""
         self._mark = ring.mark()
 
+    def _nbytes_cast(self, target: str | None) -> int | None:
+        """Bytes of the elements in another dtype; None where it is no other."""
+        if target is None or not is_cast(self._dtype, target):
+            return None
+        return self._elements * np.dtype(target).itemsize
+
+
+class _Look(_Waiting):
+    """A look at a tensor's memory through an array over it."""
+
+    __slots__ = ("_exported", "_tensor")
+
+    def __init__(
+        self, tensor: Any, remnant: np.ndarray[Any, Any], nbytes: int, exported: bool
+    ) -> None:
+        super().__init__(remnant, nbytes)
+        self._tensor, self._exported = weakref.ref(tensor), exported
+
+    def judge(self, reader: Reader, target: str | None) -> Storage:
+        """Judge by what is alive now: the array over the tensor's memory, and the tensor."""
+        buffers = ring.since(self._mark)
+        writes = reader.into is not None and reader.into.is_array
+        nbytes = None if writes else self._nbytes_cast(target)
+        if nbytes is not None:
+            return of_copying_read(nbytes, buffers, cast=True)
+        if (reader.plain and reader.name in _COPYING) or reader.copied:
+            return of_copying_read(self._nbytes, buffers, cast=False)
+        if writes:
+            return of_written()
+        array = self._array()
+        if array is not None:
+            # TensorFlow's own array behind an exported buffer may be writable; what the
+            # consumer gets of it is not.
+            writable = bool(array.flags.writeable) and not self._exported
+            return of_kept_view(self._tensor() is not None, writable)
+        converts = reader.name in _COPYING or reader.name in _RETURNING
+        may_have_copied = reader.within or (converts and not reader.plain)
+        return of_dropped_view(may_have_copied, self._nbytes, buffers)
+
+
+class CopiedLook(_Waiting):
+    """What ``.numpy()`` copied for ``__array__``: NumPy may copy or cast that once more."""
+
+    __slots__ = ("_before",)
+
+    def __init__(self, array: np.ndarray[Any, Any], before: Storage) -> None:
+        super().__init__(array, array.nbytes)
+        self._before = before
+
     def judge(self, reader: Reader, target: str | None) -> Storage:
         """Judge by what NumPy's function does with the array that it was given."""
-        if target is not None and is_cast(self._dtype, target):
-            nbytes = self._elements * np.dtype(target).itemsize
+        nbytes = self._nbytes_cast(target)
+        if nbytes is not None:
             return self._once_more(nbytes, "NumPy cast that into another")
         if (reader.plain and reader.name in _COPYING) or reader.copied:
             return self._once_more(self._nbytes, "NumPy copied that once more")
@@ -231,7 +231,9 @@ def read_of(
     elif is_array and not handed_out:
         storage = _Look(tensor, remnant, nbytes or 0, exported)
         if not exported and remnant.flags.writeable and not to_python:
-            shared = shared_with(remnant, tensor, later=False)
+            shared = shared_with(remnant, tensor)
+            if shared is not None:
+                shared.look()  # what was kept shows, and so is told, only later
     else:
         storage = of_numpy_method(is_array and bool(remnant.flags.owndata), nbytes or 0, is_array)
     return Seen(

@@ -63,6 +63,9 @@ class ArrayFacts(NamedTuple):
 NOTHING = copied("no elements: there is nothing to copy or to share", 0, copies=0)
 """The storage of what is empty."""
 
+STRINGS = copied("strings are copied one by one into TensorFlow's own", None, copies=None)
+"""The storage of text that became a tensor."""
+
 
 def is_cast(dtype_from: str, dtype_to: str) -> bool:
     """Whether two dtype names mean different values: not for byte order, not for strings."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tfnp_magic.facts import ALIGNMENT, Span
+from tfnp_magic.facts import ALIGNMENT, Span, buffers_of_size
 from tfnp_magic.model import Storage
 from tfnp_magic.verdict.claims import (
     NOTHING,
     OBSERVED,
+    STRINGS,
     ArrayFacts,
     copied,
     is_cast,
@@ -47,21 +48,16 @@ def of_constructor(
     if source.span is not None and not source.nbytes:
         return NOTHING
     if result_nbytes is None:
-        return copied("strings are copied one by one into TensorFlow's own", None, copies=None)
+        return STRINGS
     if result and source.span and source.contiguous and result.start == source.span.start:
         return shared(_shared(source), OBSERVED)
     cast = is_cast(source.dtype, dtype_to)
     if buffers is None:
         return _of_constructor_unwatched(source, result, handed, copied_before, cast, result_nbytes)
-    taken = _filled(buffers, source.nbytes, result_nbytes)
+    taken = buffers_of_size(buffers, source.nbytes, result_nbytes)
     if result is None:
         return _of_unseen(source, taken, result_nbytes, cast)
     return _of_buffers(source, taken, result, result_nbytes, cast)
-
-
-def _filled(buffers: tuple[Span, ...], *sizes: int) -> tuple[Span, ...]:
-    """Buffers of exactly the size of the data, as it was or cast; others hold something else."""
-    return tuple(buffer for buffer in buffers if buffer.stop - buffer.start in sizes)
 
 
 def _of_buffers(
@@ -69,7 +65,7 @@ def _of_buffers(
 ) -> Storage:
     """Every buffer was seen: NumPy's, and the tensor's own if it lies in none of them."""
     in_numpys = any(buffer.start == result.start for buffer in taken)
-    total = sum(buffer.stop - buffer.start for buffer in taken) + (0 if in_numpys else nbytes)
+    total = sum(buffer.nbytes for buffer in taken) + (0 if in_numpys else nbytes)
     copies = len(taken) + (not in_numpys)
     return copied(_why(source, len(taken), in_numpys, cast), total, OBSERVED, copies)
 
@@ -120,7 +116,7 @@ def _of_constructor_unwatched(
         return _of_unseen(source, taken, result_nbytes, cast)
     if not cast:
         return _of_buffers(source, taken, result, result_nbytes, cast)
-    least = sum(buffer.stop - buffer.start for buffer in taken) + result_nbytes
+    least = sum(buffer.nbytes for buffer in taken) + result_nbytes
     return copied(
         "cast into a new buffer; whether by one more copy was not seen", least, copies=None
     )
@@ -130,7 +126,7 @@ def _of_unseen(
     source: ArrayFacts, taken: tuple[Span, ...], result_nbytes: int, cast: bool
 ) -> Storage:
     """The same without a look at the tensor's memory: another device's, or a scalar's."""
-    known = sum(buffer.stop - buffer.start for buffer in taken)
+    known = sum(buffer.nbytes for buffer in taken)
     if taken:
         return copied("NumPy copied it; what followed could not be seen", known, copies=None)
     if cast:
@@ -158,8 +154,8 @@ def of_other_device(nbytes: int, taken: tuple[Span, ...] | None, source_nbytes: 
     """The tensor lies in another device's memory: copied there, and by NumPy on the way."""
     if not nbytes:
         return NOTHING
-    before = _filled(taken or (), source_nbytes, nbytes)
-    total = nbytes + sum(buffer.stop - buffer.start for buffer in before)
+    before = buffers_of_size(taken, source_nbytes, nbytes)
+    total = nbytes + sum(buffer.nbytes for buffer in before)
     return copied("copied to another device's memory", total, copies=1 + len(before))
 
 
@@ -182,7 +178,7 @@ def of_gathered(
         return copied(reason, nbytes, copies=None if nbytes is None else 0)
     if buffers is None or result is None:
         return copied(reason, nbytes, copies=None)
-    taken = _filled(buffers, nbytes)
+    taken = buffers_of_size(buffers, nbytes)
     if not taken:
         return copied(reason, nbytes, OBSERVED)
     if any(buffer.start == result.start for buffer in taken):
@@ -200,7 +196,7 @@ def of_lent(nbytes: int | None, result: Span | None, buffers: tuple[Span, ...] |
     It may be a new one, which NumPy's allocations show, or the object's own memory, which
     the tensor may then share.
     """
-    taken = _filled(buffers or (), nbytes) if nbytes else ()
+    taken = buffers_of_size(buffers, nbytes) if nbytes else ()
     if taken:
         return of_gathered(nbytes, result, buffers)
     return unknown("the object gave an array that was not seen: the tensor may share its memory")
@@ -216,7 +212,7 @@ def of_proto(
     """
     if nbytes is None or to_nbytes is None:
         return copied("strings are copied one by one into a TensorProto", None, copies=None)
-    before = _filled(buffers or (), to_nbytes)
+    before = buffers_of_size(buffers, to_nbytes)
     copies = (2 if to_nbytes else 0) + len(before)
     reason = "made bytes of, which the TensorProto copies"
     return copied(reason, copies * to_nbytes, copies=copies)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfnp_magic.facts import Span
+from tfnp_magic.facts import Span, buffers_of_size
 from tfnp_magic.model import Storage
 from tfnp_magic.verdict.claims import INFERRED, OBSERVED, copied, shared, unknown
 
@@ -43,7 +43,7 @@ def of_copying_read(nbytes: int, buffers: tuple[Span, ...] | None, cast: bool) -
 
 def was_taken(nbytes: int, buffers: tuple[Span, ...] | None) -> bool:
     """Whether NumPy took memory of this size soon after a read."""
-    return any(buffer.stop - buffer.start == nbytes for buffer in (buffers or ())[:_SOON])
+    return bool(buffers_of_size((buffers or ())[:_SOON], nbytes))
 
 
 _SOON = 4

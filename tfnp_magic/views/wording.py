@@ -6,6 +6,7 @@ import unicodedata
 
 from tfnp_magic.advice import Finding, findings
 from tfnp_magic.model import Crossing, Hazard, Recording, Site
+from tfnp_magic.verdict import is_host
 
 # Control and format characters, lone surrogates, separators of lines and paragraphs:
 # what steers a terminal, reorders or hides what a reader sees, or cannot be encoded.
@@ -96,19 +97,12 @@ def _sum_text(ledger: list[Crossing], what: str) -> str:
     return ("at least " if len(known) < len(values) else "") + bytes_text(sum(known))
 
 
-_HOSTS = ("host", "graph")
-
-
-def _is_host(device: str) -> bool:
-    return device in _HOSTS or device.upper().startswith("CPU")
-
-
 def _moves(ledger: list[Crossing]) -> list[str]:
     """Bytes that went between host and accelerators, by direction; empty without any."""
     kinds = {"host to device": (True, False), "device to host": (False, True)}
     texts = []
     for name, ends in kinds.items():
-        moved = [c for c in ledger if (_is_host(c.device_from), _is_host(c.device_to)) == ends]
+        moved = [c for c in ledger if (is_host(c.device_from), is_host(c.device_to)) == ends]
         if moved:
             texts.append(f"{_sum_text(moved, 'nbytes')} from {name}")
     return texts
