@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfnp_magic import runtime
+
 ALIGNMENT = 64
 """Bytes: TensorFlow shares an array's memory only at a multiple of this.
 
@@ -137,6 +139,16 @@ def runs_asynchronously() -> bool:
         tfe.TFE_DeleteExecutor(executor)
 
 
+def is_computed(tensor: Any) -> bool:
+    """Whether an eager tensor's op has run, so that asking for its shape waits for nothing.
+
+    On an accelerator, kernels may still be at work on it. Where the runtime cannot be asked,
+    nothing that this thread made asynchronously counts as computed.
+    """
+    ready = runtime.is_ready(tensor)
+    return not runs_asynchronously() if ready is None else ready
+
+
 def host_view(tensor: Any) -> np.ndarray[Any, Any] | None:
     """Look at an eager tensor's own memory as an array, if that costs nothing.
 
@@ -163,7 +175,7 @@ def host_view(tensor: Any) -> np.ndarray[Any, Any] | None:
 
 def raw_value(tensor: Any) -> Any:
     """The same, and a NumPy scalar for a tensor without axes; None where `host_view` is None."""
-    if not lives_on_host(tensor) or runs_asynchronously():
+    if not lives_on_host(tensor) or not is_computed(tensor):
         return None
     if tensor.dtype.name in ("string", "resource", "variant"):
         return None

@@ -14,6 +14,36 @@ PYTHON_TO_TENSORFLOW = "python → tensorflow"
 TENSORFLOW_TO_PYTHON = "tensorflow → python"
 DEVICE_TO_DEVICE = "device → device"
 
+HOST_DEVICE = "CPU:0"
+"""The device whose memory is the host's."""
+
+_CPU_MEMORY = ("host", "graph")
+_KINDS_OF_MOVE = {
+    (True, False): "host to device",
+    (False, True): "device to host",
+    (False, False): "device to device",
+}
+
+
+def is_host(device: str) -> bool:
+    """Whether the device's memory is this process's own: logical CPU devices share it."""
+    return device in _CPU_MEMORY or device.upper().startswith("CPU")
+
+
+def kind_of_move(device_from: str, device_to: str) -> str:
+    """``host to device``, ``device to host``, ``device to device``; empty where nothing moves."""
+    if device_from == device_to:
+        return ""
+    return _KINDS_OF_MOVE.get((is_host(device_from), is_host(device_to)), "")
+
+
+class Moves(NamedTuple):
+    """Bytes that went from one device's memory to another's; None where not all are known."""
+
+    host_to_device: int | None
+    device_to_host: int | None
+    device_to_device: int | None
+
 
 class Storage(NamedTuple):
     """Where the data of one conversion came to lie.
@@ -69,13 +99,17 @@ class Move(NamedTuple):
     nbytes
         Bytes that moved; 0 where both ends are host memory, None when unknown.
     evidence
-        ``observed`` (backing devices read), ``inferred``, or empty where nothing moved.
+        ``observed`` (backing devices and mirrors read), ``inferred``, or empty where nothing
+        moved.
+    mirror
+        Whether nothing moved because TensorFlow had kept a copy there: its *mirror*.
     """
 
     device_from: str
     device_to: str
     nbytes: int | None
     evidence: str
+    mirror: bool = False
 
 
 class Verdict(NamedTuple):
@@ -161,6 +195,11 @@ class Crossing:
         values were looked at.
     moved_bytes
         Bytes that went from one device's memory to another's, summed; None when unknown.
+    move_evidence, mirror
+        See `Move`.
+    waited_ns
+        Nanoseconds of `duration_ns` that were spent waiting for the ops before; None when
+        not told apart.
     """
 
     site: Site
@@ -185,6 +224,9 @@ class Crossing:
     cast_evidence: str = ""
     values: ValueChange | None = None
     moved_bytes: int | None = 0
+    move_evidence: str = ""
+    mirror: bool = False
+    waited_ns: int | None = 0
 
 
 @dataclasses.dataclass(slots=True)
@@ -264,6 +306,8 @@ class Recording:
         bytes (axes, shapes, the ``1`` in ``t + 1``) or of a single number of at most
         `HOUSEKEEPING_ARRAY` bytes that the user did not hand over (TensorFlow's
         gradient scalars, what Keras logs). They are not in the ledger.
+    housekeeping_moves
+        Bytes that these moved, by `kind_of_move`.
     left_out
         Crossings of threads or tasks that the traced code did not start.
     graph_calls
@@ -288,6 +332,7 @@ class Recording:
     hazards_unwatched: int = 0
     housekeeping: int = 0
     housekeeping_bytes: int = 0
+    housekeeping_moves: dict[str, int] = dataclasses.field(default_factory=dict)
     left_out: int = 0
     graph_calls: int = 0
     not_seen: list[str] = dataclasses.field(default_factory=list)
@@ -295,6 +340,18 @@ class Recording:
     duration_ns: int = 0
     error: str | None = None
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def moves(self) -> Moves:
+        """Bytes that moved in all, by direction: the ledger's, and housekeeping's.
+
+        What a graph moved while it ran is not in it.
+        """
+        totals: dict[str, int | None] = dict(self.housekeeping_moves)
+        for crossing in self.ledger:
+            kind = kind_of_move(crossing.device_from, crossing.device_to)
+            before, nbytes = totals.get(kind, 0), crossing.moved_bytes
+            totals[kind] = None if before is None or nbytes is None else before + nbytes
+        return Moves(*(totals.get(kind, 0) for kind in _KINDS_OF_MOVE.values()))
 
     def summary(self) -> Any:
         """Return the summary table: one row per line, route and outcome.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import threading
 import time
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from tfnp_magic import model
 from tfnp_magic.budget import Budget
 from tfnp_magic.comparing import cast_values, compare_for
+from tfnp_magic.facts import itemsize_of
 from tfnp_magic.handed import handed_instead, was_handed_over
 from tfnp_magic.hazards import Hazards, Shared
 from tfnp_magic.into import dtype_in, names_dtype
@@ -23,6 +25,7 @@ from tfnp_magic.model import (
     HOUSEKEEPING_PYTHON,
     MAX_SHAPES,
     Crossing,
+    Move,
     Recording,
     Site,
     Storage,
@@ -85,6 +88,11 @@ class Seen:
         What to watch where both ends share memory and one can be written to.
     made
         The tensor that came of it: a library may cast it at once, in the same call.
+    move
+        Whether data moved between devices; None where that follows from the devices and
+        `nbytes` alone.
+    waited_ns
+        Nanoseconds of `duration_ns` spent waiting for the device; None if not told apart.
     """
 
     lowest: str
@@ -103,6 +111,14 @@ class Seen:
     asked: bool = False
     shared: Shared | None = None
     made: weakref.ref[Any] | None = None
+    move: Move | None = None
+    waited_ns: int | None = 0
+
+    def moved(self) -> Move:
+        """Whether data moved between devices."""
+        if self.move is not None:
+            return self.move
+        return move_of(self.device_from, self.device_to, self.nbytes)
 
 
 _BETWEEN_LIBRARIES = (model.NUMPY_TO_TENSORFLOW, model.TENSORFLOW_TO_NUMPY)
@@ -203,8 +219,7 @@ class Recorder:
         spot = self._spot(where, frame, seen)
         self.hazards.pass_by(spot.site.inner or spot.site.line)
         if _is_housekeeping(seen, spot.route, where):
-            self.recording.housekeeping += 1
-            self.recording.housekeeping_bytes += seen.nbytes or 0
+            _keep_house(self.recording, seen)
         elif isinstance(seen.storage, Storage):
             _look_for_cast_before(seen, where, self)
             seen.asked = _is_asked_for(seen, spot, where)
@@ -217,9 +232,7 @@ class Recorder:
             unsettled.append((spot, seen, target))
             seen.storage.wait()
 
-    def see_cast(
-        self, frame: FrameType | None, tensor: Any, dtype_to: str, nbytes: int, values: Values
-    ) -> None:
+    def see_cast(self, frame: FrameType | None, tensor: Any, dtype_to: str, values: Values) -> None:
         """A library cast a tensor; part of the conversion if the same call made it of an array.
 
         Parameters
@@ -228,8 +241,8 @@ class Recorder:
             The caller of the op.
         tensor
             What was cast.
-        dtype_to, nbytes
-            The new dtype, and the bytes of the elements in it.
+        dtype_to
+            The new dtype.
         values
             Gives what became of the values, if it is asked.
         """
@@ -240,6 +253,7 @@ class Recorder:
                     seen = dataclasses.replace(made.seen, dtype_to=dtype_to, made=None)
                     seen.values = values()
                     seen.asked = _is_asked_for(seen, made.spot, where)
+                    nbytes = math.prod(seen.shape) * (itemsize_of(dtype_to) or 0)
                     self._amend(made, seen, nbytes)
                 return
 
@@ -327,7 +341,7 @@ class Recorder:
         verdict = _verdict(spot, seen, storage)
         key = (
             spot.number, seen.direction, seen.dtype_from, seen.dtype_to,
-            verdict.move[:2], verdict.cast[:2], storage[:3],
+            verdict.move[:2], verdict.move.mirror, verdict.cast[:2], storage[:3],
         )  # fmt: skip
         with self._lock:
             crossing = self._ledger.get(key)
@@ -421,7 +435,7 @@ def _verdict(spot: _Spot, seen: Seen, storage: Storage) -> Verdict:
         cast = cast_of(
             seen.dtype_from, seen.dtype_to, asked=asked, observed=seen.both_ends, values=seen.values
         )
-    return Verdict(storage, cast, move_of(seen.device_from, seen.device_to, seen.nbytes))
+    return Verdict(storage, cast, seen.moved())
 
 
 def _crossing(spot: _Spot, seen: Seen, verdict: Verdict) -> Crossing:
@@ -430,6 +444,7 @@ def _crossing(spot: _Spot, seen: Seen, verdict: Verdict) -> Crossing:
         spot.site, spot.route.name, seen.direction, spot.route.explicit,
         seen.dtype_from, seen.dtype_to, cast.kind, move.device_from, move.device_to,
         storage.kind, storage.evidence, storage.reason, cast_evidence=cast.evidence,
+        move_evidence=move.evidence, mirror=move.mirror,
     )  # fmt: skip
 
 
@@ -440,6 +455,7 @@ def _count(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
     crossing.copies = _sum(crossing.copies, verdict.storage.copies)
     crossing.moved_bytes = _sum(crossing.moved_bytes, verdict.move.nbytes)
     crossing.duration_ns = _sum(crossing.duration_ns, seen.duration_ns)
+    crossing.waited_ns = _sum(crossing.waited_ns, seen.waited_ns)
     values = verdict.cast.values
     if values is not None:
         crossing.values = values if crossing.values is None else merge(crossing.values, values)
@@ -458,6 +474,7 @@ def _uncount(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
     crossing.copies = _less(crossing.copies, verdict.storage.copies)
     crossing.moved_bytes = _less(crossing.moved_bytes, verdict.move.nbytes)
     crossing.duration_ns = _less(crossing.duration_ns, seen.duration_ns)
+    crossing.waited_ns = _less(crossing.waited_ns, seen.waited_ns)
     if crossing.shapes.get(seen.shape):
         crossing.shapes[seen.shape] -= 1
         if not crossing.shapes[seen.shape]:
@@ -472,6 +489,17 @@ def _less(total: int | None, part: int | None) -> int | None:
 
 def _sum(total: int | None, part: int | None) -> int | None:
     return None if total is None or part is None else total + part
+
+
+def _keep_house(recording: Recording, seen: Seen) -> None:
+    """Count what is too small to tell."""
+    recording.housekeeping += 1
+    recording.housekeeping_bytes += seen.nbytes or 0
+    move = seen.moved()
+    if move.nbytes:
+        kind = model.kind_of_move(move.device_from, move.device_to)
+        moves = recording.housekeeping_moves
+        moves[kind] = moves.get(kind, 0) + move.nbytes
 
 
 def _is_housekeeping(seen: Seen, route: Route, where: Standpoint) -> bool:

@@ -119,3 +119,11 @@ def listeners() -> list[Recorder]:
         else:
             scope.recorder.left_out += 1
     return mine
+
+
+def overhearing() -> list[Recorder]:
+    """The same, ahead of a crossing that will be told to `listeners`: nothing is counted."""
+    if inner.absorbing:
+        return []
+    tokens = _tokens.get()
+    return [scope.recorder for scope in _open if scope.covers(tokens)]

@@ -16,7 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import tfnp_magic
 from tests.contract.conftest import owners_now
-from tfnp_magic import extension, facts, scope
+from tfnp_magic import extension, facts, runtime, scope
 from tfnp_magic.probes import probes
 from tfnp_magic.probes.patch import AttributePatch
 from tfnp_magic.probes.slot import check_support
@@ -247,21 +247,26 @@ def test_chokepoint_that_this_tensorflow_lacks_becomes_a_blind_spot(monkeypatch)
     assert any("DLPack: not seen here" in text for text in recording.not_seen)
 
 
-def test_tensor_that_may_not_be_computed_yet_is_not_looked_at():
-    """Looking would wait for it; what cannot be seen is inferred, or unknown."""
-    array = np.ones((30, 4), np.float32)
+def test_tensor_that_is_not_computed_yet_is_not_waited_for():
+    """Looking at its memory or asking for its shape would wait; what is not known is unknown."""
+    may_go_on = threading.Event()
     tf.config.experimental.set_synchronous_execution(False)
     try:
-        assert facts.runs_asynchronously()
         with tfnp_magic.trace() as recording:
-            tensor = tf.constant(array)
-            assert facts.host_view(tensor) is None
+            late = tf.py_function(lambda: float(may_go_on.wait(60)), [], tf.float64)
+            narrow = tf.cast(late, tf.float32)
+            read = narrow - np.ones(4, np.float32)
+            assert not any(map(runtime.is_ready, (late, narrow, read)))
+            assert not facts.is_computed(late)
+            assert facts.host_view(late) is None
+        assert not any(map(runtime.is_ready, (late, narrow, read)))
+        may_go_on.set()
+        assert read.numpy().tolist() == [0.0] * 4
     finally:
+        may_go_on.set()
         tf.config.experimental.set_synchronous_execution(True)
-    assert not facts.runs_asynchronously()
-    (crossing,) = recording.ledger
-    assert crossing.evidence == "inferred"
-    assert facts.host_view(tensor) is not None
+    assert recording.lost == []
+    assert [crossing.route for crossing in recording.ledger] == ["operator -"]
 
 
 def test_c_slot_can_be_hooked_here():

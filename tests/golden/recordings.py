@@ -176,38 +176,58 @@ def hazards():
 
 
 def device_moves():
-    """Host to GPU and back, one of them between two devices."""
+    """Host to GPU and back, by a mirror, between two devices, and with waiting."""
     return Recording(
         title="In[5]",
         ledger=[
             crossing(
                 line(2, "x = tf.constant(a)"), "tf.constant", NUMPY_TO_TENSORFLOW,
-                device_to="GPU:0", evidence="inferred", nbytes=4_000_000, copied_bytes=4_000_000,
-                copies=None, moved_bytes=4_000_000,
-                reason="NumPy copied it; what followed could not be seen",
+                device_to="GPU:0", evidence="inferred", nbytes=8_000_000, copied_bytes=8_000_000,
+                copies=2, moved_bytes=4_000_000, move_evidence="observed",
+                reason="copied to another device's memory", dtype_from="float64",
+                cast="silent", shapes={(1000, 1000): 1},
+            ),
+            crossing(
+                line(3, "y = x.numpy()"), "Tensor.numpy", TENSORFLOW_TO_NUMPY,
+                device_from="GPU:0", device_to="host", nbytes=4_000_000, copied_bytes=8_000_000,
+                copies=2, moved_bytes=4_000_000, move_evidence="observed",
+                duration_ns=75_000_000, waited_ns=72_000_000,
+                reason="moved into host memory, where TensorFlow keeps it; .numpy() copies; "
+                "np.asarray() would give a view",
                 shapes={(1000, 1000): 1},
             ),
             crossing(
                 line(3, "y = x.numpy()"), "Tensor.numpy", TENSORFLOW_TO_NUMPY,
-                device_from="GPU:0", device_to="host", nbytes=4_000_000, copied_bytes=4_000_000,
-                copies=1, moved_bytes=4_000_000,
-                reason=".numpy() copies; np.asarray() would give a view",
-                shapes={(1000, 1000): 1},
+                device_from="GPU:0", device_to="host", nbytes=8_000_000, copied_bytes=8_000_000,
+                copies=2, moved_bytes=0, move_evidence="observed", mirror=True, count=2,
+                reason="served by TensorFlow's mirror in host memory; .numpy() copies; "
+                "np.asarray() would give a view",
+                shapes={(1000, 1000): 2},
             ),
             crossing(
                 line(4, "z = x.cpu()"), "Tensor.cpu", DEVICE_TO_DEVICE,
-                device_from="GPU:0", device_to="CPU:0", evidence="inferred", nbytes=4_000_000,
+                device_from="GPU:0", device_to="CPU:0", evidence="observed", nbytes=4_000_000,
                 copied_bytes=4_000_000, copies=1, moved_bytes=4_000_000,
-                reason="moved to another device's memory",
+                move_evidence="observed", waited_ns=None,
+                reason="copied from GPU:0 to CPU:0 each time: this never uses a mirror",
                 shapes={(1000, 1000): 1},
             ),
             crossing(
-                line(5, "if x[0, 0] > 0:"), "bool", TENSORFLOW_TO_PYTHON, explicit=False,
+                line(5, "w = x + u"), "operator +", DEVICE_TO_DEVICE, explicit=False,
+                device_from="GPU:1", device_to="GPU:0", evidence="observed", nbytes=None,
+                copied_bytes=None, copies=None, moved_bytes=None, move_evidence="observed",
+                reason="moved: AddV2 ran on GPU:0", shapes={(): 1}, duration_ns=None,
+            ),
+            crossing(
+                line(6, "if x[0, 0] > 0:"), "bool", TENSORFLOW_TO_PYTHON, explicit=False,
                 dtype_from="bool", dtype_to="bool", device_from="GPU:0", device_to="host",
                 evidence="inferred", reason="read in place, then copied by the reader",
-                nbytes=1, copied_bytes=1, copies=1, shapes={(): 1},
+                nbytes=1, copied_bytes=1, copies=1, moved_bytes=1, shapes={(): 1},
             ),
         ],
+        housekeeping=3,
+        housekeeping_bytes=12,
+        housekeeping_moves={"host to device": 8},
         duration_ns=80_000_000,
     )  # fmt: skip
 

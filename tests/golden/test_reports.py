@@ -240,11 +240,12 @@ SUMMARY_DTYPES = {
     "explicit": "bool", "count": "int64", "shape": TEXT, "dtype_from": TEXT, "dtype_to": TEXT,
     "cast": TEXT, "device_from": TEXT, "device_to": TEXT, "bytes": "Int64",
     "copied_bytes": "Int64", "storage": TEXT, "seconds": "float64", "reason": TEXT,
-    "copies": "Int64", "values": TEXT,
+    "copies": "Int64", "values": TEXT, "moved_bytes": "Int64", "mirror": "bool",
+    "waited_seconds": "float64",
 }  # fmt: skip
 LEDGER_DTYPES = {
     **SUMMARY_DTYPES, "evidence": TEXT, "source": TEXT, "function": TEXT, "cast_evidence": TEXT,
-    "moved_bytes": "Int64", "values_checked": "Int64", "values_changed": "Int64",
+    "move_evidence": TEXT, "values_checked": "Int64", "values_changed": "Int64",
     "largest_relative_error": "float64",
 }  # fmt: skip
 

@@ -213,7 +213,7 @@ def every_verdict():
                 )  # fmt: skip
             yield of_op_argument(facts, dtype_to, array.nbytes, (span,) if visible else ())
             yield of_op_argument(facts, dtype_to, array.nbytes, (), span)
-            yield of_other_device(array.nbytes, taken, array.nbytes)
+            yield of_other_device(facts, array.nbytes, taken)
             yield of_gathered(array.nbytes, seen, taken)
             yield of_gathered(array.nbytes, seen, None)
     yield of_gathered(None, None, None)
@@ -332,10 +332,10 @@ def test_a_cast_is_silent_unless_it_was_asked_for(one, other, asked, observed):
     "ends", list(itertools.product(("host", "CPU:0", "CPU:1", "graph"), repeat=2))
 )
 def test_nothing_moves_between_ends_that_are_host_memory(ends):
-    assert verdict.move_of(*ends, 40) == (*ends, 0, "")
+    assert verdict.move_of(*ends, 40) == (*ends, 0, "", False)
 
 
 @pytest.mark.parametrize("ends", [("host", "GPU:0"), ("GPU:0", "host"), ("GPU:0", "GPU:1")])
 def test_what_crosses_to_or_from_an_accelerator_moves(ends):
-    assert verdict.move_of(*ends, 40) == (*ends, 40, "observed")
+    assert verdict.move_of(*ends, 40) == (*ends, 40, "observed", False)
     assert verdict.move_of(*ends, None).nbytes is None

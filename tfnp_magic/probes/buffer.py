@@ -7,15 +7,18 @@ tensorflow/python/eager/pywrap_tensor.cc, 2.21). No Python method is called on t
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Any
 
+from tfnp_magic import runtime
 from tfnp_magic.facts import eager_tensor_type
 from tfnp_magic.probes.looks import is_second_look
-from tfnp_magic.probes.reporting import read_of, report
+from tfnp_magic.probes.reporting import ask, read_of, report
 from tfnp_magic.probes.slot import BufferSlot, PyBuffer
+from tfnp_magic.probes.waits import Arrival, arrive
 from tfnp_magic.recorder import Seen
 from tfnp_magic.route import BYTES_LIKE
-from tfnp_magic.scope import is_tracing, listeners
+from tfnp_magic.scope import is_tracing, listeners, overhearing
 
 NAME = "buffer protocol"
 
@@ -25,15 +28,41 @@ _SIMPLE = 0
 _slots: dict[int, BufferSlot] = {}
 
 
+class _Announced(threading.local):
+    """The request that this thread's C code is about to make: whose buffer, and how it stood."""
+
+    tensor: int = 0
+    arrival: Arrival | None = None
+
+
+_announced = _Announced()
+
+
 def patches() -> list[BufferSlot]:
     """The slot, with code made once per process: another thread may still be in it."""
     kind = eager_tensor_type()
     if id(kind) not in _slots:
-        _slots[id(kind)] = BufferSlot(kind, _heard)
-    return [_slots[id(kind)]]
+        _slots[id(kind)] = BufferSlot(kind, _heard, _announce)
+    slot = _slots[id(kind)]
+    # Before TensorFlow has set its devices up, nobody knows.
+    slot.heralds = len(runtime.devices()) != 1
+    return [slot]
+
+
+def _announce(tensor: Any) -> None:
+    """A buffer will be asked for: see whether the data must move for it."""
+    if not runtime.has_several_devices():
+        for slot in _slots.values():
+            slot.heralds = False
+        return
+    hearing = overhearing()
+    _announced.arrival = ask(NAME, hearing, arrive, tensor) if hearing else None
+    _announced.tensor = id(tensor)
 
 
 def _heard(tensor: Any, view: int, flags: int, stack: int, duration_ns: int) -> None:
+    arrival = _announced.arrival if _announced.tensor == id(tensor) else None
+    _announced.tensor = 0
     if not is_tracing():
         return
     hearing = listeners()
@@ -44,8 +73,10 @@ def _heard(tensor: Any, view: int, flags: int, stack: int, duration_ns: int) -> 
         return
     remnant = PyBuffer.from_address(view).obj
     lowest = BYTES_LIKE if flags == _SIMPLE else NAME
-    report(NAME, hearing, frame, _describe, tensor, lowest, remnant, duration_ns)
+    report(NAME, hearing, frame, _describe, tensor, lowest, remnant, duration_ns, arrival)
 
 
-def _describe(tensor: Any, lowest: str, remnant: Any, duration_ns: int) -> Seen:
-    return read_of(tensor, lowest, remnant, duration_ns, exported=True)
+def _describe(
+    tensor: Any, lowest: str, remnant: Any, duration_ns: int, arrival: Arrival | None
+) -> Seen:
+    return read_of(tensor, lowest, remnant, duration_ns, exported=True, arrival=arrival)

@@ -33,9 +33,10 @@ from tfnp_magic.hazards import shared_with
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Storage
 from tfnp_magic.probes.allocations import Taken, ring
 from tfnp_magic.probes.patch import AttributePatch, CodePatch, without_our_frame
-from tfnp_magic.probes.python_values import python_value
+from tfnp_magic.probes.python_values import is_kept, is_number, python_value
 from tfnp_magic.probes.reporting import (
     array_facts,
+    ask,
     report,
     scalar_facts,
 )
@@ -58,6 +59,7 @@ from tfnp_magic.verdict import (
     of_gathered,
     of_lent,
     of_other_device,
+    of_placing,
     of_scalar,
     of_string_read,
 )
@@ -95,6 +97,7 @@ def _around_init(original: Any) -> Any:
         if not hearing:
             return original(self, value, *args, **kwargs)
         given = inner.handed
+        kept = is_number(value) and bool(ask(NAME, hearing, is_kept, value, *args))
         mark = ring.mark() if given is None else inner.handed_at
         started = clock()
         inner.absorbing += 1
@@ -106,13 +109,16 @@ def _around_init(original: Any) -> Any:
         finally:
             inner.absorbing -= 1
         duration, taken = clock() - started, ring.since(mark)
-        report(NAME, hearing, sys._getframe(1), _describe, self, value, given, taken, duration)
+        args = (self, value, given, taken, duration, kept)
+        report(NAME, hearing, sys._getframe(1), _describe, *args)
         return None
 
     return __init__
 
 
-def _describe(tensor: Any, value: Any, given: Any, taken: Taken, duration_ns: int) -> Seen | None:
+def _describe(
+    tensor: Any, value: Any, given: Any, taken: Taken, duration_ns: int, kept: bool
+) -> Seen | None:
     if isinstance(value, eager_tensor_type()):
         return None
     if isinstance(value, np.ndarray):
@@ -127,7 +133,7 @@ def _describe(tensor: Any, value: Any, given: Any, taken: Taken, duration_ns: in
     dtype_within = arrays_within(value)
     if dtype_within is not None:
         return _of_parts(tensor, value, dtype_within, taken, duration_ns)
-    seen = python_value(value, tensor, "tf.constant", duration_ns)
+    seen = python_value(value, tensor, "tf.constant", duration_ns, kept=kept)
     seen.made = weakref.ref(tensor)
     return seen
 
@@ -212,7 +218,7 @@ def _storage(
 ) -> Storage:
     nbytes = tensor_nbytes(tensor)
     if nbytes is not None and not lives_on_host(tensor):
-        return of_other_device(nbytes, taken, source.nbytes)
+        return of_other_device(source, nbytes, taken)
     return of_constructor(
         source,
         span_of_tensor(tensor),
@@ -256,4 +262,5 @@ def _of(
         storage,
         duration_ns,
         identity,
+        move=of_placing(short_device(tensor.backing_device), tensor_nbytes(tensor)),
     )

@@ -11,17 +11,19 @@ from typing import Any
 
 from tfnp_magic.facts import (
     eager_tensor_type,
+    is_computed,
     shape_of_tensor,
     short_device,
     span_of_tensor,
     tensor_nbytes,
 )
-from tfnp_magic.model import DEVICE_TO_DEVICE, Storage
+from tfnp_magic.model import DEVICE_TO_DEVICE
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import report
+from tfnp_magic.probes.reporting import ask, report
+from tfnp_magic.probes.waits import wait_before_copy
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.scope import listeners
-from tfnp_magic.verdict import OBSERVED, copied, shared, unknown
+from tfnp_magic.verdict import of_device_copy
 
 NAME = "device copy"
 
@@ -33,43 +35,44 @@ def patches() -> list[AttributePatch]:
 
 def _around(original: Any) -> Any:
     def _copy_to_device(self: Any, *args: Any, **kwargs: Any) -> Any:
+        hearing = listeners()
+        waited = ask(NAME, hearing, wait_before_copy, self) if hearing else 0
         started = clock()
         try:
             result = original(self, *args, **kwargs)
         except BaseException as exc:
             without_our_frame(exc)
             raise
-        if hearing := listeners():
-            duration = clock() - started
-            report(NAME, hearing, sys._getframe(1), _describe, self, result, duration)
+        if hearing:
+            took = clock() - started
+            report(NAME, hearing, sys._getframe(1), _describe, self, result, took, waited)
         return result
 
     return _copy_to_device
 
 
-def _describe(tensor: Any, result: Any, duration_ns: int) -> Seen:
-    storage = _judge(tensor, result)
+def _describe(tensor: Any, result: Any, duration_ns: int, waited_ns: int | None) -> Seen:
+    nbytes = tensor_nbytes(tensor) if is_computed(tensor) else None
+    source, target = short_device(tensor.backing_device), short_device(result.backing_device)
+    storage, move = of_device_copy(source, target, nbytes, _in_one_buffer(tensor, result))
     return Seen(
         "Tensor._copy_to_device",
         DEVICE_TO_DEVICE,
-        shape_of_tensor(tensor),
+        shape_of_tensor(tensor) if is_computed(tensor) else (),
         tensor.dtype.name,
         result.dtype.name,
-        short_device(tensor.backing_device),
-        short_device(result.backing_device),
-        tensor_nbytes(tensor),
+        source,
+        target,
+        nbytes,
         storage,
-        duration_ns,
+        duration_ns + (waited_ns or 0),
+        id(tensor),
+        move=move,
+        waited_ns=waited_ns,
     )
 
 
-def _judge(tensor: Any, result: Any) -> Storage:
+def _in_one_buffer(tensor: Any, result: Any) -> bool | None:
+    """Whether both lie in the same memory; None where that cannot be looked at."""
     before, after = span_of_tensor(tensor), span_of_tensor(result)
-    if before is not None and before == after:
-        return shared("both are host memory: the buffer is shared", OBSERVED)
-    nbytes = tensor_nbytes(tensor)
-    if tensor.backing_device != result.backing_device:
-        return copied("moved to another device's memory", nbytes)
-    if before is not None and after is not None:
-        return copied("copied on the same device", nbytes, OBSERVED)
-    return unknown("the memory could not be looked at")
+    return None if before is None or after is None else before == after

@@ -92,7 +92,7 @@ def wanted_dtype(op: str, position: int, call: Call) -> str | None:
         return given
     alike = [p for p, name in enumerate(about.attributes) if name == attribute]
     for other in alike:
-        if dtype := _dtype_of_tensor(call.inputs[other]):
+        if dtype := dtype_of_tensor(call.inputs[other]):
             return dtype
     for earlier in alike:
         if earlier < position and (dtype := _dtype_of_value(op, earlier, call)):
@@ -100,10 +100,10 @@ def wanted_dtype(op: str, position: int, call: Call) -> str | None:
     return about.defaults[position] or None
 
 
-def _dtype_of_tensor(value: Any) -> str | None:
+def dtype_of_tensor(value: Any) -> str | None:
     """Of a tensor or a Variable, or the first of them in a list."""
     if isinstance(value, list | tuple):
-        return next(filter(None, map(_dtype_of_tensor, value)), None)
+        return next(filter(None, map(dtype_of_tensor, value)), None)
     if isinstance(value, (eager_tensor_type(), sys.modules["tensorflow"].Variable)):
         return str(value.dtype.name)
     return None

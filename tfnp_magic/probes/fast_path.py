@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -21,27 +22,29 @@ from tfnp_magic.facts import (
     eager_tensor_type,
     host_view,
     itemsize_of,
-    short_device,
     span_of_tensor,
-    tensor_nbytes,
 )
 from tfnp_magic.hazards import Shared, shared_with
-from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Storage
+from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Storage, is_host
 from tfnp_magic.probes.allocations import Taken, ring, take
 from tfnp_magic.probes.dtype_hints import Call, default_of, inputs_of, wanted_dtype
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import array_facts, report, scalar_facts
 from tfnp_magic.probes.sources import dtype_name, is_array_like, numpy_memory
+from tfnp_magic.probes.transfers import Transfers, placed_on, watch
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.scope import listeners
 from tfnp_magic.values import ValueChange
 from tfnp_magic.verdict import (
+    INFERRED,
     VIEW,
     ArrayFacts,
     copied,
     is_cast,
     may_be_shared,
     of_op_argument,
+    of_other_device,
+    of_placing,
     of_python,
 )
 
@@ -68,18 +71,23 @@ def _around(original: Any) -> Any:
         others = [value for value in inputs if type(value) is not tensor_type]
         converts = bool(others) and not all(isinstance(value, settled) for value in others)
         before = _references(others) if converts else ()
+        transfers = watch(op, inputs, arguments[number:])
         mark = ring.mark()
         try:
             result = original(context, op, name, *arguments)
         except BaseException as exc:
             without_our_frame(exc)
+            if transfers is not None and isinstance(exc, Exception):
+                transfers.tell(sys._getframe(1), failed=True)
             raise
+        if transfers is not None:
+            transfers.tell(sys._getframe(1), result)
         if converts:
             hearing = listeners()
             if hearing:
                 held = _held(others, before)
                 call = Call(inputs, arguments[number:], held)
-                _tell(hearing, op, call, result, ring.since(mark))
+                _tell(hearing, op, call, result, ring.since(mark), transfers)
         elif op == "Cast" and (hearing := listeners()):
             frame = sys._getframe(1)
             report(NAME, hearing, frame, _tell_cast, hearing, frame, inputs[0], result)
@@ -110,17 +118,40 @@ def _tell_cast(hearing: list[Recorder], frame: FrameType, tensor: Any, result: A
         return cast_values(host_view(tensor), host_view(result), dtype_to)
 
     for recorder in hearing:
-        recorder.see_cast(frame, tensor, dtype_to, tensor_nbytes(result) or 0, values)
+        recorder.see_cast(frame, tensor, dtype_to, values)
 
 
-def _tell(hearing: list[Recorder], op: str, call: Call, result: Any, taken: Taken) -> None:
+def _tell(
+    hearing: list[Recorder],
+    op: str,
+    call: Call,
+    result: Any,
+    taken: Taken,
+    transfers: Transfers | None,
+) -> None:
     frame = sys._getframe(2)
     left = list(taken or ())
     for position, value in enumerate(call.inputs):
+        seen: list[Seen] = []
         for source in _sources(value):
-            report(NAME, hearing, frame, _describe, op, position, call, source, result, left)
+            describe = _kept_in(seen, _describe)
+            report(NAME, hearing, frame, describe, op, position, call, source, result, left)
         if _is_python_value(value):
-            report(NAME, hearing, frame, _describe_python, op, position, call, value)
+            describe = _kept_in(seen, _describe_python)
+            report(NAME, hearing, frame, describe, op, position, call, value, transfers)
+        if transfers is not None:
+            for one in seen:
+                report(NAME, hearing, frame, transfers.of_value, position, one)
+
+
+def _kept_in(seen: list[Seen], describe: Callable[..., Seen]) -> Callable[..., Seen]:
+    """The same, with what it gives put into the list, too."""
+
+    def described(*args: Any) -> Seen:
+        seen.append(describe(*args))
+        return seen[-1]
+
+    return described
 
 
 def _sources(value: Any) -> list[Any]:
@@ -144,12 +175,15 @@ def _is_python_value(value: Any) -> bool:
     return isinstance(value, bool | int | float | complex)
 
 
-def _describe_python(op: str, position: int, call: Call, value: Any) -> Seen:
+def _describe_python(
+    op: str, position: int, call: Call, value: Any, transfers: Transfers | None
+) -> Seen:
     """A Python number or sequence: its tensor is never seen, its bytes are TensorFlow's default."""
     dtype_to = wanted_dtype(op, position, call) or default_of(value) or "float32"
     shape = np.shape(value) if isinstance(value, list | tuple) else ()
     nbytes = math.prod(shape) * (itemsize_of(dtype_to) or 0)
-    storage = of_python(nbytes)
+    kept = transfers is not None and transfers.is_kept(position)
+    storage, device = of_python(nbytes, kept=kept), placed_on(dtype_to)
     return Seen(
         f"tf.raw_ops.{op}",
         PYTHON_TO_TENSORFLOW,
@@ -157,11 +191,12 @@ def _describe_python(op: str, position: int, call: Call, value: Any) -> Seen:
         type(value).__name__,
         dtype_to,
         HOST,
-        "CPU:0",
+        device,
         nbytes,
         storage,
         None,
         both_ends=False,
+        move=of_placing(device, nbytes, INFERRED, kept=kept),
     )
 
 
@@ -175,8 +210,9 @@ def _describe(
 ) -> Seen:
     facts, shape = _facts(source)
     dtype_to = wanted_dtype(op, position, call) or facts.dtype
-    results = _tensors(result)
+    results, device = _tensors(result), placed_on(dtype_to)
     storage = _storage(facts, dtype_to, shape, results, left)
+    nbytes = _nbytes_as(dtype_to, shape, facts)
     seen = Seen(
         f"tf.raw_ops.{op}",
         NUMPY_TO_TENSORFLOW,
@@ -184,12 +220,13 @@ def _describe(
         facts.dtype,
         dtype_to,
         HOST,
-        short_device(results[0].backing_device) if results else "CPU:0",
+        device,
         facts.nbytes,
         storage,
         None,
         id(source),
         both_ends=False,
+        move=of_placing(device, nbytes, INFERRED),
     )
     array = _as_array(source)
     if is_cast(facts.dtype, dtype_to):
@@ -239,10 +276,12 @@ def _storage(
 ) -> Storage:
     if facts.dtype.startswith(("<U", "|S", "object")):
         return copied("strings are copied one by one", None, copies=None)
+    to_nbytes = _nbytes_as(dtype_to, shape, facts)
+    if not is_host(placed_on(dtype_to)):
+        return of_other_device(facts, to_nbytes, tuple(left))
     spans: tuple[Span, ...] = ()
     if may_be_shared(facts, dtype_to):  # else no result can lie in the array's memory
         spans = tuple(span for tensor in results if (span := span_of_tensor(tensor)) is not None)
-    to_nbytes = _nbytes_as(dtype_to, shape, facts)
     buffer = take(left, to_nbytes) if _is_converted(facts, dtype_to) else None
     return of_op_argument(facts, dtype_to, to_nbytes, spans, buffer)
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from tfnp_magic import runtime
 from tfnp_magic.facts import HOST, raw_value, shape_of_tensor, short_device, tensor_nbytes
 from tfnp_magic.model import PYTHON_TO_TENSORFLOW
 from tfnp_magic.recorder import Seen
 from tfnp_magic.scope import inner
 from tfnp_magic.values import SAMPLE, ValueChange, compare
-from tfnp_magic.verdict import of_python
+from tfnp_magic.verdict import of_placing, of_python
 
 _EXACT = 2**11
 """Integers up to here are exact in every float type from float16 on, and in int16."""
@@ -21,8 +22,34 @@ _LONGEST_TEXT = 1 << 20
 """Characters up to which a string's bytes are counted; that encodes it."""
 
 
-def python_value(value: Any, tensor: Any, lowest: str, duration_ns: int | None) -> Seen:
-    """A Python number, string or sequence became a tensor."""
+def is_number(value: Any) -> bool:
+    """Whether it is one of the Python numbers whose tensors TensorFlow keeps.
+
+    Of these types alone: looking for what is kept asks a subclass's own methods.
+    """
+    return type(value) in (bool, int, float, complex)
+
+
+def is_kept(number: Any, device: str | None = None, dtype: int | None = None) -> bool:
+    """Whether TensorFlow has a tensor of a Python number already, so that none is made.
+
+    Parameters
+    ----------
+    number
+        A Python number.
+    device, dtype
+        What the constructor of eager tensors is given: the device's name, and the dtype's
+        number; None for its own choice.
+    """
+    if not runtime.has_several_devices():  # then nothing moves either way
+        return False
+    return runtime.mirrors_of_number(number, dtype or 0, device or "") is not None
+
+
+def python_value(
+    value: Any, tensor: Any, lowest: str, duration_ns: int | None, *, kept: bool = False
+) -> Seen:
+    """A Python number, string or sequence became a tensor, or TensorFlow had kept that tensor."""
     is_text = tensor.dtype.name == "string"
     nbytes = _bytes_of_text(value) if is_text else tensor_nbytes(tensor)
     return Seen(
@@ -34,9 +61,10 @@ def python_value(value: Any, tensor: Any, lowest: str, duration_ns: int | None) 
         HOST,
         short_device(tensor.backing_device),
         nbytes,
-        of_python(nbytes, is_text=is_text),
+        of_python(nbytes, is_text=is_text, kept=kept),
         duration_ns,
         values=None if is_text else _lost(value, tensor),
+        move=of_placing(short_device(tensor.backing_device), nbytes, kept=kept),
     )
 
 

@@ -17,7 +17,8 @@ from tfnp_magic.facts import eager_tensor_type
 from tfnp_magic.model import Storage
 from tfnp_magic.probes.looks import belongs_to_last_look
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import PYTHON_READS, CopiedLook, read_of, report
+from tfnp_magic.probes.reporting import PYTHON_READS, CopiedLook, ask, read_of, report
+from tfnp_magic.probes.waits import Arrival, arrive
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.route import outside_of_tensor
 from tfnp_magic.scope import inner, is_tracing, listeners
@@ -40,6 +41,7 @@ def _around_numpy(original: Any) -> Any:
         if not is_tracing():
             return original(self)
         hearing = listeners()
+        arrival = ask(NAME, hearing, arrive, self) if hearing else None
         started = clock()
         # Also when nobody hears: what is left out is one conversion, too.
         inner.absorbing += 1
@@ -53,7 +55,7 @@ def _around_numpy(original: Any) -> Any:
         if hearing:
             took = clock() - started
             frame = sys._getframe(1)
-            report(NAME, hearing, frame, _describe_numpy, self, result, took, frame)
+            report(NAME, hearing, frame, _describe_numpy, self, result, took, frame, arrival)
         return result
 
     numpy.__wrapped__ = original  # type: ignore[attr-defined]
@@ -61,8 +63,10 @@ def _around_numpy(original: Any) -> Any:
     return numpy
 
 
-def _describe_numpy(tensor: Any, result: Any, duration_ns: int, frame: FrameType) -> Seen:
-    seen = read_of(tensor, NAME, result, duration_ns, handed_out=True)
+def _describe_numpy(
+    tensor: Any, result: Any, duration_ns: int, frame: FrameType, arrival: Arrival | None
+) -> Seen:
+    seen = read_of(tensor, NAME, result, duration_ns, handed_out=True, arrival=arrival)
     if isinstance(result, np.ndarray) and isinstance(seen.storage, Storage) and _in_array(frame):
         seen.storage = CopiedLook(result, seen.storage)
     return seen
@@ -83,29 +87,32 @@ def _around_numpy_internal(original: Any) -> Any:
         hearing = listeners()
         if not hearing:
             return original(self)
+        arrival = ask("tensor value", hearing, arrive, self)
         started = clock()
         try:
             result = original(self)
         except BaseException as exc:
             without_our_frame(exc)
             raise
-        frame = sys._getframe(1)
-        report("tensor value", hearing, frame, _describe_read, self, result, frame, started)
+        took, frame = clock() - started, sys._getframe(1)
+        report("tensor value", hearing, frame, _describe_read, self, result, frame, took, arrival)
         return result
 
     _numpy_internal.__wrapped__ = original  # type: ignore[attr-defined]
     return _numpy_internal
 
 
-def _describe_read(tensor: Any, result: Any, frame: FrameType, started: int) -> Seen | None:
-    duration_ns = clock() - started
+def _describe_read(
+    tensor: Any, result: Any, frame: FrameType, duration_ns: int, arrival: Arrival | None
+) -> Seen | None:
     method, caller = _method_of_tensor(frame)
     if method == "__index__" and not isinstance(result, np.integer | np.bool_):
         return None  # `bytes(t)` asks first whether it is a number; no conversion comes of it
     if method in PYTHON_READS and belongs_to_last_look(tensor, caller):
         return None
     to_python = method in PYTHON_READS
-    return read_of(tensor, f"Tensor.{method}", result, duration_ns, to_python=to_python)
+    lowest = f"Tensor.{method}"
+    return read_of(tensor, lowest, result, duration_ns, to_python=to_python, arrival=arrival)
 
 
 def _method_of_tensor(frame: FrameType) -> tuple[str, FrameType | None]:

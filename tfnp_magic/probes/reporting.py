@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,9 +16,11 @@ from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.model import (
     TENSORFLOW_TO_NUMPY,
     TENSORFLOW_TO_PYTHON,
+    Move,
     Storage,
 )
 from tfnp_magic.probes.allocations import ring
+from tfnp_magic.probes.waits import Arrival
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.route import Reader
 from tfnp_magic.values import ValueChange
@@ -29,11 +31,15 @@ from tfnp_magic.verdict import (
     of_dropped_view,
     of_kept_view,
     of_numpy_method,
+    of_reading,
     of_string_read,
     of_written,
     once_more,
     was_taken,
+    with_move,
 )
+
+_T = TypeVar("_T")
 
 
 def report(
@@ -71,6 +77,21 @@ def report(
             raise
         for recorder in hearing:
             recorder.silence(probe, error)
+
+
+def ask(probe: str, hearing: list[Recorder], question: Callable[..., _T], *args: Any) -> _T | None:
+    """Ask something before the user's call runs; None where the question itself fails.
+
+    A failure of ours costs the recording, which says so, and never the user's call.
+    """
+    try:
+        return question(*args)
+    except Exception as error:
+        if raised_by_signal(error):
+            raise
+        for recorder in hearing:
+            recorder.silence(probe, error)
+        return None
 
 
 def array_facts(array: np.ndarray[Any, Any]) -> ArrayFacts:
@@ -139,16 +160,24 @@ class _Waiting:
 class _Look(_Waiting):
     """A look at a tensor's memory through an array over it."""
 
-    __slots__ = ("_exported", "_tensor")
+    __slots__ = ("_exported", "_move", "_tensor")
 
     def __init__(
-        self, tensor: Any, remnant: np.ndarray[Any, Any], nbytes: int, exported: bool
+        self,
+        tensor: Any,
+        remnant: np.ndarray[Any, Any],
+        nbytes: int,
+        exported: bool,
+        move: Move,
     ) -> None:
         super().__init__(remnant, nbytes)
-        self._tensor, self._exported = weakref.ref(tensor), exported
+        self._tensor, self._exported, self._move = weakref.ref(tensor), exported, move
 
     def judge(self, reader: Reader, target: str | None) -> Storage:
         """Judge by what is alive now: the array over the tensor's memory, and the tensor."""
+        return with_move(self._in_host_memory(reader, target), self._move)
+
+    def _in_host_memory(self, reader: Reader, target: str | None) -> Storage:
         buffers = ring.since(self._mark)
         writes = reader.into is not None and reader.into.is_array
         nbytes = None if writes else self._nbytes_cast(target)
@@ -201,6 +230,7 @@ def read_of(
     to_python: bool = False,
     exported: bool = False,
     handed_out: bool = False,
+    arrival: Arrival | None = None,
 ) -> Seen:
     """A read of a tensor; of a look at its memory, the verdict waits for whether it was kept.
 
@@ -220,35 +250,43 @@ def read_of(
         Whether `remnant` is what stands behind a buffer that was asked for, read-only.
     handed_out
         Whether `remnant` is what the user got (``.numpy()``), so that nothing need be waited for.
+    arrival
+        How the tensor stood before, if it lives elsewhere than in host memory.
     """
     dtype = tensor.dtype.name
     nbytes = _nbytes_of(remnant, dtype)
     is_array = isinstance(remnant, np.ndarray)
     storage: Storage | _Look
     shared = None
+    device = short_device(tensor.backing_device)
+    move = of_reading(device, nbytes, None if arrival is None else arrival.mirrored)
     if dtype == "string":
         storage = of_string_read(nbytes)
     elif is_array and not handed_out:
-        storage = _Look(tensor, remnant, nbytes or 0, exported)
+        storage = _Look(tensor, remnant, nbytes or 0, exported, move)
         if not exported and remnant.flags.writeable and not to_python:
             shared = shared_with(remnant, tensor)
             if shared is not None:
                 shared.look()  # what was kept shows, and so is told, only later
     else:
         storage = of_numpy_method(is_array and bool(remnant.flags.owndata), nbytes or 0, is_array)
+        storage = with_move(storage, move)
+    waited_ns = 0 if arrival is None else arrival.waited_ns
     return Seen(
         lowest,
         TENSORFLOW_TO_PYTHON if to_python else TENSORFLOW_TO_NUMPY,
         shape_of_tensor(tensor),
         dtype,
         dtype if to_python else _dtype_of(remnant, dtype),
-        short_device(tensor.backing_device),
+        device,
         HOST,
         nbytes,
         storage,
-        duration_ns,
+        None if duration_ns is None else duration_ns + (waited_ns or 0),
         id(tensor),
         shared=shared,
+        move=move,
+        waited_ns=waited_ns,
     )
 
 

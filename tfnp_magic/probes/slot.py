@@ -29,6 +29,7 @@ _WORD = ctypes.sizeof(ctypes.c_void_p)
 _AS_BUFFER = 17
 
 Listener = Callable[[Any, int, int, int, int], None]
+Herald = Callable[[Any], None]
 
 
 class PyBuffer(ctypes.Structure):
@@ -76,6 +77,13 @@ class BufferSlot:
         address of the ``Py_buffer``, the request's flags, the stack pointer (requests
         of one C function from different depths differ in it), and the nanoseconds
         that the request took. Not called for requests that failed.
+    herald
+        Called before each request with the exporting object, while `heralds` is true.
+
+    Attributes
+    ----------
+    heralds
+        Whether the herald is called; false at first.
 
     Raises
     ------
@@ -87,15 +95,26 @@ class BufferSlot:
     Once made, the code is never freed: another thread may still be in it.
     """
 
-    def __init__(self, kind: type[Any], listener: Listener) -> None:
+    def __init__(
+        self, kind: type[Any], listener: Listener, herald: Herald = lambda exporter: None
+    ) -> None:
         check_support()
         address = _slot_address(kind)
         if not address:
             raise Unsupported(f"{kind.__name__} exports no buffers in this version")
         self._slot = ctypes.c_void_p.from_address(address)
         self.original = self._slot.value
-        self._callback = _Callback(listener)
+        self._callback = _Callback(listener, herald)
         self._code = _Code(self.original or 0, self._callback)
+
+    @property
+    def heralds(self) -> bool:
+        """Whether the herald is called."""
+        return bool(self._callback.heralds.value)
+
+    @heralds.setter
+    def heralds(self, wanted: bool) -> None:
+        self._callback.heralds.value = wanted
 
     def on(self) -> None:
         """Put our code into the slot."""
@@ -110,28 +129,30 @@ class BufferSlot:
 
 
 class _Callback:
-    """The listener as a C function pointer that never lets an exception escape.
+    """Listener and herald as C function pointers that never let an exception escape.
 
-    An exception that a signal handler raised while the listener ran belongs to the
+    An exception that a signal handler raised while one of them ran belongs to the
     user: the machine code asks the interpreter to raise it at the next instruction
     of the user's code (a pending call).
     """
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, herald: Herald) -> None:
         self.deferred = _Deferred()
-        prototype = ctypes.PYFUNCTYPE(
+        self.heralds = ctypes.c_ubyte(0)
+        listens = ctypes.PYFUNCTYPE(
             ctypes.c_int, ctypes.py_object, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
         )
-        self.pointer = prototype(_shielded(listener, self.deferred.waiting))
-
-    @property
-    def address(self) -> int:
-        """Where C calls it."""
-        return ctypes.cast(self.pointer, ctypes.c_void_p).value or 0
+        announces = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object)
+        self._listener = listens(_shielded(listener, self.deferred.waiting))
+        self._herald = announces(_shielded_herald(herald, self.deferred.waiting))
+        self.address, self.herald_address = address_of(self._listener), address_of(self._herald)
 
 
 def _shielded(listener: Listener, waiting: deque[BaseException]) -> Callable[..., int]:
-    """The listener with every exception caught, from the first instruction on."""
+    """The listener with every exception caught, from the first instruction on.
+
+    What the herald caught before is told to C here: whether anything waits.
+    """
     moment = struct.Struct("=qq").unpack_from
     string_at = ctypes.string_at
     monotonic = _monotonic
@@ -147,9 +168,22 @@ def _shielded(listener: Listener, waiting: deque[BaseException]) -> Callable[...
         except BaseException as exc:
             waiting.append(exc)
             return 1
-        return 0
+        return 1 if waiting else 0
 
     return interrupts.covered_from_entry(note)
+
+
+def _shielded_herald(herald: Herald, waiting: deque[BaseException]) -> Callable[[Any], int]:
+    """The herald with every exception caught, from the first instruction on."""
+
+    def announce(exporter: Any, herald: Any = herald, waiting: Any = waiting) -> int:
+        try:
+            herald(exporter)
+        except BaseException as exc:
+            waiting.append(exc)
+        return 0
+
+    return interrupts.covered_from_entry(announce)
 
 
 def _monotonic() -> int:
@@ -178,29 +212,36 @@ interrupts.carriers.add(_Deferred.__bool__.__code__)
 class _Code:
     """The machine code, for the System V calling convention of x86-64.
 
-    In C: ``clock_gettime(CLOCK_MONOTONIC, &start); if (original(obj, view, flags))
-    return -1; if (note(obj, view, flags, &start)) Py_AddPendingCall(PyObject_IsTrue,
-    deferred); return 0;``, where ``original``'s -1 keeps its exception.
+    In C: ``if (heralds) announce(obj); clock_gettime(CLOCK_MONOTONIC, &start); if
+    (original(obj, view, flags)) return -1; if (note(obj, view, flags, &start))
+    Py_AddPendingCall(PyObject_IsTrue, deferred); return 0;``, where ``original``'s -1 keeps
+    its exception.
     """
 
     def __init__(self, original: int, callback: _Callback) -> None:
-        self.address = Page(_assemble(original, callback.address, id(callback.deferred))).address
+        self.address = Page(_assemble(original, callback)).address
         _FOREVER.append(callback)
 
 
 _FOREVER: list[Any] = []
 
 
-def _assemble(original: int, note: int, deferred: int) -> bytes:
+def _assemble(original: int, callback: _Callback) -> bytes:
     libc, api = ctypes.CDLL(None), ctypes.pythonapi
     arguments = bytes.fromhex("4889df 4c89e6 4489ea")  # mov rdi,rbx; mov rsi,r12; mov edx,r13d
+    announce = bytes.fromhex("4889df") + call(callback.herald_address)  # mov rdi,rbx; call
+    heralded = (
+        b"\x48\xb8" + quad(ctypes.addressof(callback.heralds))  # mov rax, ...
+        + bytes.fromhex("803800 74") + bytes([len(announce)])  # cmp byte [rax],0; je over it
+        + announce
+    )  # fmt: skip
     defer = (
         b"\x48\xbf" + quad(address_of(api.PyObject_IsTrue))  # mov rdi, ...
-        + b"\x48\xbe" + quad(deferred)  # mov rsi, ...
+        + b"\x48\xbe" + quad(id(callback.deferred))  # mov rsi, ...
         + call(address_of(api.Py_AddPendingCall))
     )  # fmt: skip
     told = (
-        arguments + bytes.fromhex("4889e1") + call(note)  # mov rcx,rsp
+        arguments + bytes.fromhex("4889e1") + call(callback.address)  # mov rcx,rsp
         + bytes.fromhex("85c0 74") + bytes([len(defer)])  # test eax,eax; jz over defer
         + defer
         + bytes.fromhex("31c0")  # xor eax,eax
@@ -208,6 +249,7 @@ def _assemble(original: int, note: int, deferred: int) -> bytes:
     return (
         bytes.fromhex("53 4154 4155 4883ec10")  # push rbx, r12, r13; sub rsp,16
         + bytes.fromhex("4889fb 4989f4 4189d5")  # mov rbx,rdi; mov r12,rsi; mov r13d,edx
+        + heralded
         + bytes.fromhex("bf01000000 4889e6") + call(address_of(libc.clock_gettime))
         + arguments + call(original)
         + bytes.fromhex("85c0 75") + bytes([len(told)])  # test eax,eax; jnz over told

@@ -15,7 +15,6 @@ from tfnp_magic.verdict.claims import (
     cast_of,
     copied,
     is_cast,
-    is_host,
     move_of,
     once_more,
     shared,
@@ -41,6 +40,13 @@ from tfnp_magic.verdict.leaving import (
     of_written,
     was_taken,
 )
+from tfnp_magic.verdict.moving import (
+    of_device_copy,
+    of_input,
+    of_placing,
+    of_reading,
+    with_move,
+)
 
 __all__ = [
     "COPY",
@@ -55,20 +61,23 @@ __all__ = [
     "cast_of",
     "copied",
     "is_cast",
-    "is_host",
     "may_be_shared",
     "move_of",
     "of_constructor",
     "of_copying_read",
+    "of_device_copy",
     "of_dropped_view",
     "of_gathered",
+    "of_input",
     "of_kept_view",
     "of_lent",
     "of_numpy_method",
     "of_op_argument",
     "of_other_device",
+    "of_placing",
     "of_proto",
     "of_python",
+    "of_reading",
     "of_scalar",
     "of_string_read",
     "of_written",
@@ -76,4 +85,5 @@ __all__ = [
     "shared",
     "unknown",
     "was_taken",
+    "with_move",
 ]

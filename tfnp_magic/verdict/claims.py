@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tfnp_magic.facts import Span
-from tfnp_magic.model import Cast, Move, Storage
+from tfnp_magic.model import Cast, Move, Storage, kind_of_move
 
 if TYPE_CHECKING:
     from tfnp_magic.values import ValueChange
@@ -122,14 +122,9 @@ def move_of(device_from: str, device_to: str, nbytes: int | None) -> Move:
     nbytes
         Bytes that a move between them takes.
     """
-    if is_host(device_from) and is_host(device_to):
+    if not kind_of_move(device_from, device_to):
         return Move(device_from, device_to, 0, "")
     return Move(device_from, device_to, nbytes, OBSERVED)
-
-
-def is_host(device: str) -> bool:
-    """Whether the device's memory is this process's own: logical CPU devices share it."""
-    return device in ("host", "graph") or device.upper().startswith("CPU")
 
 
 def once_more(before: Storage, nbytes: int, what: str, *, seen: bool = True) -> Storage:

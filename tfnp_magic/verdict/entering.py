@@ -137,8 +137,10 @@ def _of_unseen(
     return copied(_why_not_shared(source), result_nbytes)
 
 
-def of_python(nbytes: int | None, *, is_text: bool = False) -> Storage:
-    """A Python number, string or sequence became a tensor."""
+def of_python(nbytes: int | None, *, is_text: bool = False, kept: bool = False) -> Storage:
+    """A Python number, string or sequence became a tensor, or was one that TensorFlow kept."""
+    if kept:
+        return shared("TensorFlow had kept the tensor of this number")
     if is_text:
         return copied("a Python string is copied into TensorFlow's own", None, copies=None)
     copies = None if nbytes is None else int(nbytes > 0)
@@ -150,13 +152,29 @@ def of_scalar(nbytes: int) -> Storage:
     return copied(_SCALAR, nbytes)
 
 
-def of_other_device(nbytes: int, taken: tuple[Span, ...] | None, source_nbytes: int) -> Storage:
-    """The tensor lies in another device's memory: copied there, and by NumPy on the way."""
+def of_other_device(source: ArrayFacts, nbytes: int, taken: tuple[Span, ...] | None) -> Storage:
+    """An array became a tensor in another device's memory, by way of one in host memory.
+
+    Parameters
+    ----------
+    source
+        The user's array.
+    nbytes
+        Bytes of the tensor's elements.
+    taken
+        Memory that NumPy took for arrays meanwhile; None where that was not seen.
+    """
     if not nbytes:
         return NOTHING
-    before = buffers_of_size(taken, source_nbytes, nbytes)
-    total = nbytes + sum(buffer.nbytes for buffer in before)
-    return copied("copied to another device's memory", total, copies=1 + len(before))
+    reason = "copied to another device's memory"
+    if taken is None:
+        return copied(f"{reason}; copies on the way were not seen", nbytes, copies=None)
+    before = list(buffers_of_size(taken, source.nbytes, nbytes))
+    last = before[-1].start if before else source.span.start if source.span else 0
+    # The tensor on the way uses an aligned buffer, and is a copy of any other.
+    total = nbytes + sum(buffer.nbytes for buffer in before) + (nbytes if last % ALIGNMENT else 0)
+    copies = 1 + len(before) + bool(last % ALIGNMENT)
+    return copied(reason, total, copies=copies)
 
 
 def of_gathered(

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 COLUMNS = (
     "line", "code", "inner", "route", "direction", "explicit", "count", "shape",
     "dtype_from", "dtype_to", "cast", "device_from", "device_to", "bytes", "copied_bytes",
-    "storage", "seconds", "reason", "copies", "values",
+    "storage", "seconds", "reason", "copies", "values", "moved_bytes", "mirror", "waited_seconds",
 )  # fmt: skip
 """Stable, documented in the README; new ones may be added behind."""
 
 LEDGER_COLUMNS = (
-    *COLUMNS, "evidence", "source", "function", "cast_evidence", "moved_bytes",
+    *COLUMNS, "evidence", "source", "function", "cast_evidence", "move_evidence",
     "values_checked", "values_changed", "largest_relative_error",
 )  # fmt: skip
 
@@ -35,9 +35,9 @@ def summary_frame(recording: Recording) -> pd.DataFrame:
     -------
     DataFrame
         ``line`` (Int64) is missing for what no line of the cell led to, ``bytes`` and
-        ``copied_bytes`` (Int64) are missing where unknown, ``seconds`` (float64) is NaN
-        where an op ran around the conversion, the other columns are pandas' default
-        for text. An empty recording gives no rows.
+        its like (Int64) are missing where unknown, ``seconds`` and ``waited_seconds``
+        (float64) are NaN where an op ran around the conversion or that was not told apart,
+        the other columns are pandas' default for text. An empty recording gives no rows.
     """
     return _frame([_row(group) for group in grouped(recording.ledger)], COLUMNS)
 
@@ -52,7 +52,7 @@ def ledger_frame(recording: Recording) -> pd.DataFrame:
                 **_row([crossing]),
                 "evidence": crossing.evidence,
                 "cast_evidence": crossing.cast_evidence,
-                "moved_bytes": crossing.moved_bytes,
+                "move_evidence": crossing.move_evidence,
                 **_values_row(crossing.values),
                 "source": place.source if place else "",
                 "function": place.function if place else "",
@@ -72,7 +72,7 @@ def grouped(ledger: Iterable[Crossing]) -> list[list[Crossing]]:
 
 _GROUP_BY = (
     "site", "route", "direction", "explicit", "dtype_from", "dtype_to", "cast",
-    "device_from", "device_to", "storage",
+    "device_from", "device_to", "storage", "mirror",
 )  # fmt: skip
 
 
@@ -100,6 +100,8 @@ def _row(group: list[Crossing]) -> dict[str, Any]:
         "reason": _reasons(group),
         "copies": _total(crossing.copies for crossing in group),
         "values": _values_text(group),
+        "moved_bytes": _total(crossing.moved_bytes for crossing in group),
+        "waited_seconds": _seconds(_total(crossing.waited_ns for crossing in group)),
     }
 
 
@@ -151,7 +153,8 @@ def _frame(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame
 
 
 _DTYPES = {
-    "line": "Int64", "explicit": "bool", "count": "int64", "bytes": "Int64",
-    "copied_bytes": "Int64", "seconds": "float64", "copies": "Int64", "moved_bytes": "Int64",
+    "line": "Int64", "explicit": "bool", "mirror": "bool", "count": "int64", "bytes": "Int64",
+    "copied_bytes": "Int64", "moved_bytes": "Int64", "copies": "Int64",
+    "seconds": "float64", "waited_seconds": "float64",
     "values_checked": "Int64", "values_changed": "Int64", "largest_relative_error": "float64",
 }  # fmt: skip

@@ -12,13 +12,13 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tfnp_magic.model import Recording
+from tfnp_magic.model import Recording, kind_of_move
 from tfnp_magic.views.wording import cut, plain, remarks, told_findings, totals, width_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NUMBERS = ("line", "count", "bytes", "copied bytes", "copies", "seconds")
+NUMBERS = ("line", "count", "bytes", "copied bytes", "copies", "moved", "seconds", "waited")
 """Columns that are aligned to the right."""
 
 _KEYS = ("line", "route")
@@ -73,7 +73,7 @@ def table(summary: pd.DataFrame, width: int) -> str:
 def joined(summary: pd.DataFrame) -> dict[str, list[str]]:
     """The summary's columns as text: from and to as one, numbers as a reader wants them.
 
-    ``inner`` and ``values`` are left out where they say nothing.
+    ``inner``, ``values``, ``moved`` and ``waited`` are left out where they say nothing.
     """
     columns: dict[str, list[Any]] = {str(name): summary[name].to_list() for name in summary}
     texts = {
@@ -86,17 +86,30 @@ def joined(summary: pd.DataFrame) -> dict[str, list[str]]:
         "bytes": [_number(nbytes) for nbytes in columns["bytes"]],
         "copied bytes": [_number(nbytes) for nbytes in columns["copied_bytes"]],
         "copies": [_number(number) for number in columns["copies"]],
+        "moved": list(map(_moved, *(columns[name] for name in _OF_MOVE))),
         "seconds": ["?" if s != s else f"{s:.6f}" for s in columns["seconds"]],
+        "waited": ["?" if s != s else f"{s:.6f}" if s else "" for s in columns["waited_seconds"]],
     }
-    return {name: texts[name] for name in _ORDER if name not in _OFTEN_EMPTY or any(columns[name])}
+    return {name: texts[name] for name in _ORDER if name not in _OFTEN_EMPTY or any(texts[name])}
+
+
+_OF_MOVE = ("device_from", "device_to", "moved_bytes", "mirror")
+
+
+def _moved(device_from: str, device_to: str, nbytes: Any, mirror: bool) -> str:
+    """Bytes that moved, or that a mirror served; empty where nothing goes between devices."""
+    if not kind_of_move(device_from, device_to):
+        return ""
+    return "0 (mirror)" if mirror else _number(nbytes)
 
 
 _ORDER = (
     "line", "code", "inner", "route", "direction", "explicit", "count", "shape", "dtype", "cast",
-    "device", "bytes", "copied bytes", "copies", "storage", "seconds", "values", "reason",
+    "device", "bytes", "copied bytes", "copies", "moved", "storage", "seconds", "waited",
+    "values", "reason",
 )  # fmt: skip
 
-_OFTEN_EMPTY = ("inner", "values")
+_OFTEN_EMPTY = ("inner", "values", "moved", "waited")
 """Columns that are left out where they say nothing."""
 
 

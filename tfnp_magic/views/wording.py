@@ -5,8 +5,14 @@ from __future__ import annotations
 import unicodedata
 
 from tfnp_magic.advice import Finding, findings
-from tfnp_magic.model import Crossing, Hazard, Recording, Site
-from tfnp_magic.verdict import is_host
+from tfnp_magic.model import (
+    DEVICE_TO_DEVICE,
+    Crossing,
+    Hazard,
+    Recording,
+    Site,
+    kind_of_move,
+)
 
 # Control and format characters, lone surrogates, separators of lines and paragraphs:
 # what steers a terminal, reorders or hides what a reader sees, or cannot be encoded.
@@ -72,16 +78,24 @@ def totals(recording: Recording) -> str:
     ended = f" (ended by {recording.error})" if recording.error else ""
     if not ledger:
         return f"{name}{ended}: no conversions between TensorFlow and NumPy."
-    count = sum(crossing.count for crossing in ledger)
     parts = [
-        f"{counted(count, 'conversion')}{_places(ledger)}",
+        f"{_numbers(ledger)}{_places(ledger)}",
         f"{_sum_text(ledger, 'nbytes')} crossed",
         f"{_sum_text(ledger, 'copied_bytes')} copied",
-        *_moves(ledger),
+        *_moves(recording),
+        *_waits(ledger),
         _casts(ledger),
         *_sharing(recording.hazards),
     ]
     return f"{name}{ended}: {', '.join(parts)}."
+
+
+def _numbers(ledger: list[Crossing]) -> str:
+    """``3 conversions``, ``3 conversions and 1 move between devices``."""
+    moves = sum(crossing.count for crossing in ledger if crossing.direction == DEVICE_TO_DEVICE)
+    conversions = sum(crossing.count for crossing in ledger) - moves
+    texts = [counted(conversions, "conversion")] if conversions or not moves else []
+    return " and ".join(texts + ([f"{counted(moves, 'move')} between devices"] if moves else []))
 
 
 def _places(ledger: list[Crossing]) -> str:
@@ -97,15 +111,33 @@ def _sum_text(ledger: list[Crossing], what: str) -> str:
     return ("at least " if len(known) < len(values) else "") + bytes_text(sum(known))
 
 
-def _moves(ledger: list[Crossing]) -> list[str]:
+def _moves(recording: Recording) -> list[str]:
     """Bytes that went between host and accelerators, by direction; empty without any."""
-    kinds = {"host to device": (True, False), "device to host": (False, True)}
     texts = []
-    for name, ends in kinds.items():
-        moved = [c for c in ledger if (is_host(c.device_from), is_host(c.device_to)) == ends]
-        if moved:
-            texts.append(f"{_sum_text(moved, 'nbytes')} from {name}")
+    for kind in ("host to device", "device to host", "device to device"):
+        moved = [c for c in recording.ledger if kind_of_move(c.device_from, c.device_to) == kind]
+        small = recording.housekeeping_moves.get(kind, 0)
+        known = small + sum(c.moved_bytes or 0 for c in moved)
+        least = "at least " if any(c.moved_bytes is None for c in moved) else ""
+        if known:
+            texts.append(f"{least}{bytes_text(known)} moved from {kind}")
+        elif least:
+            texts.append(f"an unknown number of bytes moved from {kind}")
     return texts
+
+
+def _waits(ledger: list[Crossing]) -> list[str]:
+    """How long reads waited for what an accelerator had to do before; empty if not to speak of."""
+    waited = [crossing for crossing in ledger if (crossing.waited_ns or 0) >= _SHORT]
+    if not waited:
+        return []
+    seconds = sum(crossing.waited_ns or 0 for crossing in waited) / 1e9
+    lines = _of_lines([crossing.site for crossing in waited], " (", ")")
+    return [f"{seconds:.3f} s waited for the device{lines}"]
+
+
+_SHORT = 1_000_000
+"""Nanoseconds below which waiting is not worth a word: a device answers in microseconds."""
 
 
 def _casts(ledger: list[Crossing]) -> str:
@@ -158,7 +190,7 @@ def remarks(recording: Recording) -> list[str]:
         sentences.append(
             f"Not listed: {counted(recording.housekeeping, 'small conversion')} that nobody "
             f"asked for ({bytes_text(recording.housekeeping_bytes)}): axes, shapes, Python "
-            "numbers, scalars of the libraries' own."
+            f"numbers, scalars of the libraries' own.{_small_moves(recording)}"
         )
     if (more := len(findings(recording)) - _MOST_FINDINGS) > 0:
         sentences.append(f"Not shown: {counted(more, 'more finding')}.")
@@ -176,6 +208,14 @@ def remarks(recording: Recording) -> list[str]:
     if recording.not_seen:
         sentences.append(f"Not seen: {'; '.join(recording.not_seen)}.")
     return sentences
+
+
+def _small_moves(recording: Recording) -> str:
+    """What of that moved between devices, which counts in the totals."""
+    moves = [
+        f"{bytes_text(n)} moved from {kind}" for kind, n in recording.housekeeping_moves.items()
+    ]
+    return f" Of these {', '.join(moves)}." if moves else ""
 
 
 def inner_text(site: Site) -> str:

@@ -1,0 +1,209 @@
+"""What TensorFlow's runtime knows of a tensor and no Python attribute tells.
+
+A tensor's handle keeps *mirrors*: copies on other devices, made when an op or a reader
+first needs them there, and served from then on. Whether there is one decides whether data
+moves. The functions asked here are exported by the wheel's own libraries; each answers from
+memory, runs no op, waits for none and copies nothing. Where one is missing, all answers are
+None: unknown.
+
+Sources (checked on 2.16 and 2.21): ``TensorHandle::HasLocalMirror`` and ``IsReady``
+(tensorflow/core/common_runtime/eager/tensor_handle.h), ``EagerContext::FindDeviceFromName``
+(context.h), ``EagerTensor_Handle`` (tensorflow/python/eager/pywrap_tensor.h),
+``TFE_TensorHandleCache::Lookup`` (pywrap_tensor_conversion.h), ``TFE_DeleteTensorHandle``
+(tensorflow/c/eager/c_api.h).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import pathlib
+import sys
+from typing import Any, NamedTuple
+
+_LIBRARIES = (
+    "python/lib_pywrap_tensorflow_common.so",  # 2.18 and later
+    "python/_pywrap_tensorflow_internal.so",
+    "libtensorflow_cc.so.2",
+)
+
+_HANDLE = "_Z18EagerTensor_HandlePK7_object"
+_HAS_MIRROR = "_ZNK10tensorflow12TensorHandle14HasLocalMirrorEPKNS_6DeviceE"
+_IS_READY = "_ZNK10tensorflow12TensorHandle7IsReadyEv"
+_FIND_DEVICE = "_ZNK10tensorflow12EagerContext18FindDeviceFromNameEPKcPPNS_6DeviceE"
+_CACHE = "_ZN10tensorflow21TFE_TensorHandleCache3GetEv"
+_LOOK_UP = (
+    "_ZNK10tensorflow21TFE_TensorHandleCache6LookupEP7_objectNS_8DataTypeEP11TFE_Context"
+    "St17basic_string_viewIcSt11char_traitsIcEE"
+)
+_DELETE = "TFE_DeleteTensorHandle"
+
+_POINTER, _OBJECT = ctypes.c_void_p, ctypes.py_object
+_SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    _HANDLE: (_POINTER, (_OBJECT,)),
+    _HAS_MIRROR: (ctypes.c_bool, (_POINTER, _POINTER)),
+    _IS_READY: (ctypes.c_bool, (_POINTER,)),
+    # Returns a Status in memory of the caller's, whose address comes first.
+    _FIND_DEVICE: (_POINTER, (_POINTER, _POINTER, ctypes.c_char_p, _POINTER)),
+    _CACHE: (_POINTER, ()),
+    # A string_view travels as its length and its address.
+    _LOOK_UP: (
+        _POINTER,
+        (_POINTER, _OBJECT, ctypes.c_int, _POINTER, ctypes.c_size_t, ctypes.c_char_p),
+    ),
+    _DELETE: (None, (_POINTER,)),
+}
+
+
+@functools.cache
+def _function(symbol: str) -> Any:
+    """The exported function, called with the GIL held; None where no library has it."""
+    package = pathlib.Path(sys.modules["tensorflow"].__file__ or "").parent
+    if sys.platform != "linux" or sys.maxsize < 2**32:  # the C++ names and calls of that ABI
+        return None
+    for library in _LIBRARIES:
+        path = package / library
+        if path.exists():
+            found = getattr(ctypes.PyDLL(str(path)), symbol, None)
+            if found is not None:
+                found.restype, found.argtypes = _SIGNATURES[symbol]
+                return found
+    return None
+
+
+def is_known() -> bool:
+    """Whether this TensorFlow's runtime can be asked at all."""
+    return all(_function(symbol) is not None for symbol in _SIGNATURES)
+
+
+def address_of(symbol: str) -> int:
+    """Where a function of `mirror_symbols` lies, for machine code; 0 where there is none."""
+    found = _function(symbol)
+    return (ctypes.cast(found, _POINTER).value or 0) if found is not None else 0
+
+
+mirror_symbols = (_HANDLE, _HAS_MIRROR)
+"""Tensor to handle, and handle and device (None for host memory) to whether a mirror is there."""
+
+
+class Device(NamedTuple):
+    """One of TensorFlow's devices: its name (``XPU:0``), and its address in the runtime.
+
+    The first CPU's memory is the host's, and its mirrors are kept under no device.
+    """
+
+    name: str
+    address: int | None
+
+
+def _context() -> Any:
+    return sys.modules["tensorflow.python.eager.context"].context()
+
+
+def devices() -> tuple[Device, ...]:
+    """TensorFlow's devices; empty before its first op, which is what sets them up.
+
+    Source: ``Context._logical_devices`` and ``_context_handle``
+    (tensorflow/python/eager/context.py, 2.16 to 2.21), which asking does not set up.
+    """
+    context = _context()
+    capsule = context._context_handle
+    if capsule is None:
+        return ()
+    return _devices_of(id(capsule))
+
+
+@functools.lru_cache(maxsize=4)
+def _devices_of(_: int) -> tuple[Device, ...]:
+    names = [device.name for device in _context()._logical_devices or ()]
+    return tuple(Device(name.rsplit("device:", 1)[-1], _address(name)) for name in names)
+
+
+def _address(name: str) -> int | None:
+    find = _function(_FIND_DEVICE)
+    if find is None or name.endswith("device:CPU:0"):
+        return None
+    status, found = ctypes.c_uint64(), ctypes.c_void_p()
+    find(ctypes.byref(status), _context_address(), name.encode(), ctypes.byref(found))
+    return found.value
+
+
+def _context_address() -> int:
+    capsule = _context()._context_handle
+    name = ctypes.pythonapi.PyCapsule_GetName
+    name.restype, name.argtypes = ctypes.c_char_p, (_OBJECT,)
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = _POINTER, (_OBJECT, ctypes.c_char_p)
+    return int(pointer(capsule, name(capsule)))
+
+
+def has_several_devices() -> bool:
+    """Whether data can move at all."""
+    return len(devices()) > 1
+
+
+def handle_of(tensor: Any) -> int:
+    """What identifies an eager tensor's data: two tensors may share one handle.
+
+    Where the runtime cannot be asked, the tensor's own ``id()``.
+    """
+    handle = _function(_HANDLE)
+    return id(tensor) if handle is None else int(handle(tensor))
+
+
+def is_ready(tensor: Any) -> bool | None:
+    """Whether an eager tensor is computed, as far as its op has run; None if unknown.
+
+    On an accelerator, kernels may still be at work on it.
+    """
+    ready = _function(_IS_READY)
+    return None if ready is None else bool(ready(_function(_HANDLE)(tensor)))
+
+
+def mirrors_of(tensor: Any) -> frozenset[str] | None:
+    """Names of the devices that hold a copy of an eager tensor, beside its own; None if unknown."""
+    if not is_known():
+        return None
+    return _mirrors(_function(_HANDLE)(tensor))
+
+
+def _mirrors(handle: int) -> frozenset[str]:
+    has_mirror = _function(_HAS_MIRROR)
+    return frozenset(name for name, address in devices() if has_mirror(handle, address))
+
+
+def is_mirrored_on_host(tensor: Any) -> bool | None:
+    """Whether host memory holds a copy of a tensor that lives elsewhere; None if unknown."""
+    if not is_known():
+        return None
+    return bool(_function(_HAS_MIRROR)(_function(_HANDLE)(tensor), None))
+
+
+def mirrors_of_number(value: Any, dtype: int, device: str) -> frozenset[str] | None:
+    """The same of a Python number that TensorFlow keeps as a tensor once it has converted it.
+
+    Parameters
+    ----------
+    value
+        A Python number.
+    dtype
+        TensorFlow's number of the dtype that was asked for; 0 if none was.
+    device
+        ``Context.device_name``, as TensorFlow has it.
+
+    Returns
+    -------
+    frozenset of str, or None
+        None where it keeps no such tensor, or where that is unknown.
+    """
+    if not is_known():
+        return None
+    name = device.encode()
+    cache = _function(_CACHE)()
+    handle = _function(_LOOK_UP)(cache, value, dtype, _context_address(), len(name), name)
+    if not handle:
+        return None
+    try:
+        return _mirrors(handle)
+    finally:
+        _function(_DELETE)(handle)
