@@ -9,3 +9,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--renew", action="store_true", help="write the reports expected by tests/golden anew"
     )
+    parser.addoption(
+        "--accelerator",
+        choices=("fake", "cuda"),
+        default="fake",
+        help="what tests/device measures: the fake accelerator (default), or a GPU by the profiler",
+    )
