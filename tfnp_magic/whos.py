@@ -8,12 +8,15 @@ promise some things stay unknown:
   cannot ask for; from then on each read copies it whole (a 200 MB Variable: 200 MB more;
   measured on TensorFlow 2.21). So a Variable shares with the other names of itself only.
 - Memory on an accelerator, or in another process: found shared only by identity.
+- Shape and bytes of a tensor whose op has yet to run, in asynchronous execution: its shape may
+  be known only then, and to ask for it is to wait.
 - Shapes that TensorFlow itself would find by ``.numpy()`` (``IndexedSlices.shape``, a uniform
   ``RaggedTensor.shape``): put together here from the shapes of the parts.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import fnmatch
 from collections.abc import Mapping, Sequence
@@ -23,7 +26,7 @@ from tfnp_magic.advice import of_written
 from tfnp_magic.hazards import last_found
 from tfnp_magic.views import whos_view
 from tfnp_magic.whos_look import Holding, Look, known_types, look
-from tfnp_magic.whos_sharing import held_bytes, partition_of
+from tfnp_magic.whos_sharing import bytes_by_place, partition_of
 from tfnp_magic.writes import names_of
 
 if TYPE_CHECKING:
@@ -83,8 +86,8 @@ class Group:
         From 1, in the order of the names.
     names, writable, tensors
         The members, and those of them that can be written or that are eager tensors.
-    nbytes
-        Bytes that they hold together.
+    held
+        Bytes that they hold together in each place, as in `Inventory`.
     certain
         False when for some members only the bounds of their memory could be compared.
     """
@@ -93,8 +96,13 @@ class Group:
     names: tuple[str, ...]
     writable: tuple[str, ...]
     tensors: tuple[str, ...]
-    nbytes: int
+    held: Mapping[str, int]
     certain: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that they hold together, in all places."""
+        return sum(self.held.values())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,18 +115,25 @@ class Inventory:
         Sorted by name.
     groups
         Those that share memory.
-    held_bytes
-        Bytes that all names hold together, shared bytes counted once: of a group of strided
-        views no more than the bytes between the lowest and the highest. What has no known
-        size counts 0; a Variable that shares memory with a tensor counts twice.
+    held
+        Bytes that all names hold together in each place (``host``, ``GPU:0``), with their
+        mirrors, shared bytes counted once: of a group of strided views no more than the bytes
+        between the lowest and the highest. What has no known size counts 0; a Variable that
+        shares memory with a tensor counts twice, and so do tensors that share memory on an
+        accelerator and, in asynchronous execution, views of a mirror.
     written
         What the last trace saw written to while it was shared, and still is: a sentence each.
     """
 
     rows: tuple[Holding, ...]
     groups: tuple[Group, ...]
-    held_bytes: int
+    held: Mapping[str, int]
     written: tuple[str, ...] = ()
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that all names hold together, in all places."""
+        return sum(self.held.values())
 
     def to_frame(self) -> pd.DataFrame:
         """Give the rows as a DataFrame; see `views.whos_view.frame` for its columns."""
@@ -213,17 +228,19 @@ def _chosen(namespace: Mapping[str, Any], patterns: Sequence[str]) -> list[str]:
 
 
 def _inventory(looks: Mapping[str, Look]) -> Inventory:
-    partition = partition_of([look.parts for look in looks.values()])
+    partition = partition_of([(*look.parts, *look.mirrors) for look in looks.values()])
     members: dict[int, list[int]] = {}
     for owner in range(len(looks)):
         members.setdefault(partition.find(owner), []).append(owner)
     names = list(looks)
     groups: list[Group] = []
-    total = 0
+    total: collections.Counter[str] = collections.Counter()
     for owners in members.values():
         together = {names[owner]: looks[names[owner]] for owner in owners}
-        held = held_bytes(part for look in together.values() for part in look.parts)
-        total += held
+        held = bytes_by_place(
+            part for look in together.values() for part in (*look.parts, *look.mirrors)
+        )
+        total.update(held)
         if len(owners) > 1:
             certain = partition.unsure.isdisjoint(owners)
             groups.append(_group(len(groups) + 1, together, held, certain))
@@ -232,15 +249,17 @@ def _inventory(looks: Mapping[str, Look]) -> Inventory:
         dataclasses.replace(look.facts, name=name, group=numbers.get(name))
         for name, look in looks.items()
     ]
-    return Inventory(tuple(rows), tuple(groups), total)
+    return Inventory(tuple(rows), tuple(groups), dict(total))
 
 
-def _group(number: int, together: Mapping[str, Look], nbytes: int, certain: bool) -> Group:
+def _group(
+    number: int, together: Mapping[str, Look], held: Mapping[str, int], certain: bool
+) -> Group:
     return Group(
         number,
         names=tuple(together),
         writable=tuple(name for name, look in together.items() if look.facts.writable),
         tensors=tuple(name for name, look in together.items() if look.facts.kind in EAGER_KINDS),
-        nbytes=nbytes,
+        held=held,
         certain=certain,
     )

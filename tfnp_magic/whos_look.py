@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from tfnp_magic import facts
+from tfnp_magic import facts, runtime
 
 Shape = tuple[int | None, ...]
 _T = TypeVar("_T")
@@ -30,7 +30,8 @@ class Holding:
         What TensorFlow says, and where the bytes are: ``GPU:0``; ``host`` for arrays.
     nbytes
         Bytes of the elements (a ragged tensor's with its row splits, a masked array's with
-        its mask, pandas objects' without index and categories); None for strings.
+        its mask, pandas objects' without index and categories); None for strings. Mirrors
+        have as many again, each.
     contiguous
         Whether the elements lie in C order without gaps.
     aligned
@@ -41,6 +42,12 @@ class Holding:
         Number of its `Group`; None where it shares with no other name, as far as is known.
     note
         Name of the type where it is another than the kind: ``memmap``, ``RangeIndex``.
+    mirrors
+        Where TensorFlow keeps copies of it, or of a part of it, beside the place where it is:
+        ``GPU:0``, ``host``. A Variable has none: each read of it is made anew.
+    computed
+        False for a tensor whose op has yet to run: to ask its shape would be to wait. None
+        where that is unknown.
     """
 
     name: str = ""
@@ -55,21 +62,37 @@ class Holding:
     writable: bool | None = None
     group: int | None = None
     note: str = ""
+    mirrors: tuple[str, ...] = ()
+    computed: bool | None = True
 
 
 class Part(NamedTuple):
-    """One stretch of memory of an object; `key` is the id of what owns it."""
+    """One stretch of memory of an object.
 
-    key: int
+    Attributes
+    ----------
+    key
+        The id of what owns it; of a mirror, with its device.
+    nbytes
+        None where unknown.
+    view
+        Transient; None for memory that has no address here.
+    place
+        ``host``, or the device.
+    """
+
+    key: Hashable
     nbytes: int | None
     view: np.ndarray[Any, Any] | None = None
+    place: str = facts.HOST
 
 
 class Look(NamedTuple):
-    """Facts of one object, and the stretches of memory that it has, as transient views."""
+    """Facts of one object, and the stretches of memory that it and its mirrors have."""
 
     facts: Holding
     parts: Sequence[Part] = ()
+    mirrors: Sequence[Part] = ()
 
 
 Reader = Callable[[Any], Look]
@@ -98,7 +121,9 @@ def _read(thing: Any, kind: str, reader: Reader) -> Look:
     look = _ask(lambda: reader(thing)) or Look(Holding(), [Part(id(thing), None)])
     sizes = [part.nbytes for part in look.parts if part.nbytes is not None]
     nbytes = sum(sizes) if look.parts and len(sizes) == len(look.parts) else None
-    return look._replace(facts=dataclasses.replace(look.facts, kind=kind, nbytes=nbytes))
+    mirrors = tuple(sorted({mirror.place for mirror in look.mirrors}))
+    found = dataclasses.replace(look.facts, kind=kind, nbytes=nbytes, mirrors=mirrors)
+    return look._replace(facts=found)
 
 
 def known_types() -> dict[int, tuple[str, Reader]]:
@@ -153,40 +178,98 @@ def _plain(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.ndarray.view(array, np.ndarray)
 
 
+def _place(device: str | None) -> str:
+    """Where the bytes on a device are: ``host``, ``GPU:0``, or that of another process."""
+    task, _, name = (device or "").rpartition("/device:")
+    if task and not task.startswith("/job:localhost/") and task != facts._own_address():
+        return f"{name} of {task}"
+    return facts.HOST if not name or name.startswith("CPU:") else name
+
+
+def _is_computed(*tensors: Any) -> bool | None:
+    """Whether the ops of all have run; None where the runtime cannot be asked, and one may not."""
+    for tensor in tensors:
+        if _is_a(tensor, _EAGER) and not _ask(functools.partial(facts.is_computed, tensor)):
+            ready = _ask(functools.partial(runtime.is_ready, tensor))
+            return None if ready is None else False
+    return True
+
+
 def _tensor_part(tensor: Any) -> Part:
-    """Find a tensor's memory; a symbolic one has none."""
+    """Find a tensor's memory; a symbolic one has none, and none is sought before its op ran."""
     if not _is_a(tensor, _EAGER):
         return Part(id(tensor), None)
+    place = _ask(lambda: _place(tensor.backing_device)) or facts.HOST
+    if not _is_computed(tensor):
+        return Part(id(tensor), None, None, place)
     view = _ask(lambda: facts.host_view(tensor))
-    return Part(id(tensor), _ask(lambda: facts.tensor_nbytes(tensor)), view)
+    return Part(id(tensor), _ask(lambda: facts.tensor_nbytes(tensor)), view, place)
+
+
+def _mirrors_of(tensor: Any, part: Part) -> list[Part]:
+    """Find the copies of a tensor that its handle keeps on other devices."""
+    return _ask(lambda: list(_mirrors(tensor, part))) or []
+
+
+def _mirrors(tensor: Any, part: Part) -> Iterator[Part]:
+    """Ask for each; between the CPUs of one process the runtime lends the buffer: no copy."""
+    if not _is_a(tensor, _EAGER) or not runtime.has_several_devices():
+        return
+    for device in runtime.mirrors_of(tensor) or ():
+        place = _place(device)
+        if place != facts.HOST or part.place != facts.HOST:
+            view = _ask(lambda: _host_mirror(tensor)) if device == "CPU:0" else None
+            yield Part((part.key, device), part.nbytes, view, place)
+
+
+def _host_mirror(tensor: Any) -> np.ndarray[Any, Any] | None:
+    """Look at a tensor's mirror in host memory, which must be there: a read gets it as it is.
+
+    None where the copy may still wait for an op: only an asynchronous executor promises
+    mirrors (``EagerCopyToDevice``, tensorflow/core/common_runtime/eager/execute.cc, 2.21).
+    """
+    if facts.runs_asynchronously() or not facts.is_computed(tensor):
+        return None
+    view = facts._raw_read()(tensor)
+    return view if isinstance(view, np.ndarray) and tensor.dtype.size else None
 
 
 def _look_at_tensor(tensor: Any) -> Look:
-    part = _tensor_part(tensor)
+    part, computed = _tensor_part(tensor), _is_computed(tensor)
     found = Holding(
-        shape=_ask(lambda: _dims(tensor.shape)),
+        shape=_ask(lambda: _dims(tensor.shape)) if computed else None,
         dtype=_ask(lambda: tensor.dtype.name),
         device=_ask(lambda: _device(tensor.device)),
         backing_device=_ask(lambda: _device(tensor.backing_device)),
         contiguous=True,
         aligned=None if part.view is None else facts.is_aligned(part.view),
         writable=False,
+        computed=computed,
     )
-    return Look(found, [part])
+    return Look(found, [part], _mirrors_of(tensor, part))
 
 
 def _look_at_weak_tensor(weak: Any) -> Look:
     return _look_at_tensor(weak.tensor)
 
 
+def _look_at_tensors(found: Holding, tensors: Sequence[Any]) -> Look:
+    """Add the memory of all the tensors that an object is made of."""
+    parts = [_tensor_part(tensor) for tensor in tensors]
+    pairs = zip(tensors, parts, strict=True)
+    mirrors = [mirror for pair in pairs for mirror in _mirrors_of(*pair)]
+    computed = _is_computed(*tensors)
+    return Look(dataclasses.replace(found, computed=computed), parts, mirrors)
+
+
 def _look_at_composite(shape: Shape | None, values: Any, *others: Any) -> Look:
     """Look at the values, with the bytes of all parts."""
-    look = _look_at_tensor(values)
-    parts = [*look.parts, *(_tensor_part(other) for other in others if other is not None)]
-    return Look(dataclasses.replace(look.facts, shape=shape), parts)
+    found = dataclasses.replace(_look_at_tensor(values).facts, shape=shape)
+    return _look_at_tensors(found, [values, *(other for other in others if other is not None)])
 
 
 def _look_at_ragged(ragged: Any) -> Look:
+    """Look at a RaggedTensor, whose parts were asked for their shapes when it was made."""
     splits, values = [], ragged
     while _is_a(values, _RAGGED):
         splits.append(values.row_splits)
@@ -201,6 +284,7 @@ def _look_at_ragged(ragged: Any) -> Look:
 
 
 def _look_at_sparse(sparse: Any) -> Look:
+    """Look at a SparseTensor, whose shape was found when it was made."""
     shape = _ask(lambda: _dims(sparse.shape))
     return _look_at_composite(shape, sparse.values, sparse.indices, sparse.dense_shape)
 
@@ -222,15 +306,16 @@ def _look_at_tensor_array(tensors: Any) -> Look:
         dtype=_ask(lambda: tensors.dtype.name),
         writable=True,
     )
-    parts = [_tensor_part(tensor) for tensor in written if tensor is not None]
-    return Look(found, parts or [Part(id(tensors), 0)])
+    look = _look_at_tensors(found, [tensor for tensor in written if tensor is not None])
+    return look if look.parts else look._replace(parts=[Part(id(tensors), 0)])
 
 
 def _look_at_variable(variable: Any) -> Look:
     """Look at a Variable from outside; of a distributed one, at all replicas."""
     spread = _is_a(variable, "tensorflow.python.distribute.values.DistributedValues")
     replicas = variable._values if spread else (variable,)
-    device = _ask(lambda: ", ".join(facts.short_device(one.device) for one in replicas))
+    devices = _ask(lambda: [one.device for one in replicas])
+    device = None if devices is None else ", ".join(map(facts.short_device, devices))
     found = Holding(
         shape=_ask(lambda: _dims(variable.shape)),
         dtype=_ask(lambda: variable.dtype.name),
@@ -240,7 +325,9 @@ def _look_at_variable(variable: Any) -> Look:
         writable=True,
     )
     nbytes = _ask(lambda: facts.tensor_nbytes(variable))
-    return Look(found, [Part(id(one), nbytes) for one in replicas])
+    places = map(_place, devices or [None] * len(replicas))
+    parts = [Part(id(one), nbytes, None, at) for one, at in zip(replicas, places, strict=True)]
+    return Look(found, parts)
 
 
 def _look_at_keras_variable(variable: Any) -> Look:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +52,7 @@ class _Extent(NamedTuple):
 def partition_of(parts: Sequence[Sequence[Part]]) -> Partition:
     """Join the owners whose parts are the same object or have a byte in common."""
     partition = Partition(len(parts))
-    first: dict[int, int] = {}
+    first: dict[Hashable, int] = {}
     for owner, its_parts in enumerate(parts):
         for part in its_parts:
             if part.nbytes != 0:
@@ -123,9 +123,14 @@ def _share(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool | Non
         return None
 
 
-def held_bytes(parts: Iterable[Part]) -> int:
-    """Bytes of one group's parts, no byte twice; at most the union of their spans."""
+def bytes_by_place(parts: Iterable[Part]) -> dict[str, int]:
+    """Bytes of one group's parts in each place, no byte twice; at most the union of their spans."""
     once = {part.key: part for part in parts}.values()
+    places = {part.place for part in once}
+    return {place: _held_bytes([part for part in once if part.place == place]) for place in places}
+
+
+def _held_bytes(once: Sequence[Part]) -> int:
     elsewhere = sum(part.nbytes or 0 for part in once if part.view is None)
     own = union = reached = 0
     views = [part.view for part in once if part.view is not None]

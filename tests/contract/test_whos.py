@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
+import time
 import tracemalloc
 import weakref
 
@@ -13,9 +15,9 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from tensorflow.python.eager import context
-from tensorflow.python.framework import op_callbacks
+from tensorflow.python.framework import op_callbacks, weak_tensor
 
-from tfnp_magic import facts
+from tfnp_magic import facts, runtime, whos_look
 from tfnp_magic.whos import Holding, Inventory, InventoryError, take_inventory
 
 
@@ -118,13 +120,64 @@ def test_each_kind_is_listed_with_its_shape_dtype_device_and_bytes(make, expecte
 
 def test_where_a_tensor_is_held_is_told_apart_from_its_device():
     assert (row_of(tf.ones(1)).device, row_of(tf.ones(1)).backing_device) == ("CPU:0", "CPU:0")
-    text = repr(Inventory((Holding("x", "Tensor", device="XPU:0", backing_device="CPU:0"),), (), 0))
-    assert "XPU:0 (held on CPU:0)" in text
+    x = Holding("x", "Tensor", device="XPU:0", backing_device="CPU:0")
+    assert "XPU:0 (in host memory)" in repr(Inventory((x,), (), {}))
+
+
+def test_mirrors_are_asked_for_only_where_there_are_several_devices(monkeypatch):
+    asked = []
+    monkeypatch.setattr(runtime, "mirrors_of", lambda tensor: asked.append(tensor) or ())
+    row_of(tf.ones(1))
+    assert not asked
+    monkeypatch.setattr(runtime, "has_several_devices", lambda: True)
+    row_of(tf.ones(1))
+    assert len(asked) == 1
+
+
+def test_a_mirror_on_another_cpu_is_no_copy(monkeypatch):
+    """The runtime lends the buffer, as a process with two logical CPUs shows."""
+    monkeypatch.setattr(runtime, "has_several_devices", lambda: True)
+    monkeypatch.setattr(runtime, "mirrors_of", lambda tensor: frozenset({"CPU:1"}))
+    found = take_inventory({"t": tf.ones(3)})
+    assert (found.rows[0].mirrors, found.held) == ((), {"host": 12})
+
+
+def test_a_runtime_that_cannot_be_asked_costs_only_what_it_would_have_told(monkeypatch):
+    monkeypatch.setattr(runtime, "_context", lambda: None)
+    row = row_of(tf.ones(3))
+    assert (row.shape, row.nbytes, row.mirrors) == ((3,), 12, ())
+
+
+@pytest.mark.parametrize(
+    ("device", "place"),
+    [
+        (None, "host"),
+        ("/job:localhost/replica:0/task:0/device:CPU:1", "host"),
+        ("/job:localhost/replica:0/task:0/device:GPU:1", "GPU:1"),
+        ("/device:GPU:1", "GPU:1"),
+        ("/job:far/replica:0/task:1/device:CPU:0", "CPU:0 of /job:far/replica:0/task:1"),
+    ],
+)
+def test_bytes_are_counted_on_their_device_and_those_of_any_cpu_here_on_the_host(device, place):
+    assert whos_look._place(device) == place
+
+
+def test_the_total_tells_places_apart_with_host_memory_last():
+    def total(**held):
+        row = Holding("x", "Tensor", nbytes=1)
+        places = {place.replace("_", ":"): nbytes for place, nbytes in held.items()}
+        return repr(Inventory((row,), (), places)).splitlines()[0]
+
+    assert total(host=2_000) == "1 name holds 2.0 kB."
+    assert total(GPU_0=2_000, host=0) == "1 name holds 2.0 kB on GPU:0."
+    assert total(host=1_000, GPU_10=1_000, GPU_2=2_000) == (
+        "1 name holds 4.0 kB: 2.0 kB on GPU:2, 1.0 kB on GPU:10 and 1.0 kB in host memory."
+    )
 
 
 def test_it_is_said_that_memory_on_an_accelerator_is_not_compared():
     row = Holding("x", "Tensor", device="XPU:0", backing_device="XPU:0")
-    text = repr(Inventory((row,), (), 0))
+    text = repr(Inventory((row,), (), {}))
     assert "Not known: whether different tensors on XPU:0 share memory there." in text
     assert "Not known" not in repr(take_inventory({"t": tf.ones(1), "a": np.ones(1)}))
 
@@ -244,6 +297,7 @@ def test_the_frame_has_stable_columns():
     assert list(frame.columns) == [
         *("name", "kind", "shape", "dtype", "device", "bytes"),
         *("contiguous", "aligned", "writable", "shares_with"),
+        *("backing_device", "mirrors", "computed"),
     ]
     assert list(frame["shares_with"]) == ["", "view", "t"]
     assert frame["bytes"].isna().tolist() == [True, False, False]
@@ -367,11 +421,83 @@ def test_looking_does_not_make_a_variable_copy_on_its_next_write():
     assert np.asarray(v.read_value()).ctypes.data == address
 
 
-def test_a_tensor_that_may_not_be_computed_yet_is_not_waited_for():
+@pytest.fixture
+def waiting():
+    """Make tensors whose op waits for the end of the test, and with it all ops after it."""
+    go = threading.Event()
+
+    def slow():
+        go.wait(5)
+        return np.ones(3, np.float32)
+
     with context.execution_mode(context.ASYNC):
-        t = tf.range(100.0)
+        yield lambda: tf.py_function(slow, [], tf.float32)
+        go.set()
+
+
+def test_a_tensor_that_is_not_computed_yet_is_not_waited_for(waiting):
+    t = waiting()
+    found = take_inventory({"t": t})
+    assert not runtime.is_ready(t)
+    (row,) = found.rows
+    assert (row.kind, row.dtype, row.device) == ("Tensor", "float32", "CPU:0")
+    assert (row.computed, row.shape, row.nbytes, row.aligned) == (False, None, None, None)
+    assert "Tensor (not computed yet)" in repr(found)
+    assert "Not waited for: t. What is unknown of it was not asked" in repr(found)
+    assert found.to_frame()["computed"].tolist() == [False]
+
+
+def tensor_array_of(tensor):
+    """Put it there without `write`, which waits for its shape."""
+    tensors = tf.TensorArray(tf.float32, 1)
+    tensors._implementation._tensor_array[0] = tensor
+    return tensors
+
+
+WAITING = [
+    (lambda t: tf.IndexedSlices(t, tf.range(3)), "IndexedSlices"),
+    (weak_tensor.WeakTensor, "Tensor"),
+    (tensor_array_of, "TensorArray"),
+]
+"""Ragged and sparse tensors ask the shapes of their parts when they are made, and so wait."""
+
+
+@pytest.mark.parametrize(("make", "kind"), WAITING)
+def test_nor_is_what_it_is_a_part_of(waiting, make, kind):
+    t = waiting()
+    row = row_of(make(t))
+    assert not runtime.is_ready(t)
+    assert (row.kind, row.computed, row.nbytes) == (kind, False, None)
+
+
+def test_nor_is_a_variable_that_is_being_assigned_to(waiting):
+    v = tf.Variable([1.0, 2.0, 3.0])
+    t = waiting()
+    tf.raw_ops.AssignVariableOp(resource=v.handle, value=t)  # `assign` asks for the shape
+    row = row_of(v)
+    assert not runtime.is_ready(t)
+    assert (row.shape, row.nbytes, row.computed) == ((3,), 12, True)
+
+
+def test_what_is_not_known_to_be_computed_is_said_so(waiting, monkeypatch):
+    """As on a system where TensorFlow's runtime cannot be asked."""
+    t = waiting()
+    monkeypatch.setattr(runtime, "_function", lambda symbol: None)
+    found = take_inventory({"t": t})
+    assert (found.rows[0].computed, found.rows[0].shape) == (None, None)
+    assert "Tensor (may not be computed yet)" in repr(found)
+
+
+def test_a_tensor_whose_op_failed_is_listed_and_the_failure_kept():
+    with context.execution_mode(context.ASYNC):
+        t = tf.py_function(lambda: 1 / 0, [], tf.float32)
+        while not runtime.is_ready(t):
+            time.sleep(0.01)
         row = row_of(t)
-    assert (row.kind, row.nbytes, row.aligned) == ("Tensor", 400, None)
+        assert (row.kind, row.dtype, row.shape, row.nbytes) == ("Tensor", "float32", None, None)
+        with pytest.raises(tf.errors.UnknownError):
+            t.numpy()
+        context.context().executor.clear_error()
 
 
 # ---- weird objects ----------------------------------------------------------------------

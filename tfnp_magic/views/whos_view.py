@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html as markup
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ HEADINGS = (
     "group",
 )
 UNKNOWN = "?"
+HOST = "host"
+COMPUTED = {True: "", False: "not computed yet", None: "may not be computed yet"}
 LONGEST_DTYPE = 40
 NAMES_IN_A_SENTENCE = 12
 NOTHING = "Nothing to list: no tensors or arrays here."
@@ -61,8 +63,10 @@ def frame(inventory: Inventory) -> pd.DataFrame:
     -------
     DataFrame
         ``name``, ``kind``, ``shape`` (tuple), ``dtype``, ``device`` (object: None where
-        unknown), ``bytes`` (Int64), ``contiguous``, ``aligned``, ``writable`` (boolean), and
-        ``shares_with`` (the other names of the group, comma-separated; empty for none).
+        unknown), ``bytes`` (Int64), ``contiguous``, ``aligned``, ``writable`` (boolean),
+        ``shares_with`` (the other names of the group, comma-separated; empty for none),
+        ``backing_device`` (object: where the bytes are), ``mirrors`` (where TensorFlow keeps
+        copies of them, comma-separated), and ``computed`` (boolean: False before its op ran).
     """
     import pandas as pd  # the extension imports pandas only when a DataFrame is asked for
 
@@ -78,6 +82,9 @@ def frame(inventory: Inventory) -> pd.DataFrame:
         "aligned": ("boolean", [row.aligned for row in rows]),
         "writable": ("boolean", [row.writable for row in rows]),
         "shares_with": ("object", [others.get(row.name, "") for row in rows]),
+        "backing_device": ("object", [row.backing_device for row in rows]),
+        "mirrors": ("object", [", ".join(row.mirrors) for row in rows]),
+        "computed": ("boolean", [row.computed for row in rows]),
     }
     return pd.DataFrame(
         {name: pd.Series(facts, dtype=dtype) for name, (dtype, facts) in columns.items()}
@@ -85,21 +92,53 @@ def frame(inventory: Inventory) -> pd.DataFrame:
 
 
 def totals(inventory: Inventory) -> str:
-    """One sentence: how many names, how many bytes, how many groups."""
+    """One sentence: how many names, how many bytes and where, how many groups."""
     count, sharing = len(inventory.rows), len(inventory.groups)
     names = f"{count} name{'s hold' if count != 1 else ' holds'}"
     unknown = any(row.nbytes is None and row.kind != "SymbolicTensor" for row in inventory.rows)
-    amount = f"{'at least ' if unknown else ''}{_amount(inventory.held_bytes)}"
+    amount = f"{'at least ' if unknown else ''}{_held(inventory.held)}"
     groups = {0: "no two share memory", 1: "1 group shares memory"}
     if count == 1:
         return f"{names} {amount}."
     return f"{names} {amount}; {groups.get(sharing, f'{sharing} groups share memory')}."
 
 
+def _held(held: Mapping[str, int]) -> str:
+    """``8.0 kB: 4.0 kB on GPU:0 and 4.0 kB in host memory``; no place where all is the host's."""
+    total = _amount(sum(held.values()))
+    places = sorted((place for place in held if held[place]), key=_order)
+    if places in ([], [HOST]):
+        return total
+    if len(places) == 1:
+        return f"{total} on {places[0]}"
+    return f"{total}: {_joined([f'{_amount(held[place])} {_at(place)}' for place in places])}"
+
+
+def _order(place: str) -> tuple[bool, int, str]:
+    """Host memory last; ``GPU:2`` before ``GPU:10``."""
+    return place == HOST, len(place), place
+
+
+def _at(place: str) -> str:
+    return "in host memory" if place == HOST else f"on {place}"
+
+
 def sentences(inventory: Inventory) -> list[str]:
     """What was written to while shared, a sentence or two for each group, what is not known."""
     found = [f"Written to: {sentence}" for sentence in inventory.written]
     found += [_group_sentence(group) for group in inventory.groups]
+    if mirrored := [row.name for row in inventory.rows if row.mirrors]:
+        one = len(mirrored) == 1
+        found.append(
+            f"Mirrored: TensorFlow keeps the {'copy' if one else 'copies'} of {_listed(mirrored)} "
+            f"that a read or an op elsewhere needed, as long as the tensor{'s' * (not one)} "
+            f"live{'s' * one}."
+        )
+    if waiting := [row.name for row in inventory.rows if not row.computed]:
+        found.append(
+            f"Not waited for: {_listed(waiting)}. What is unknown of "
+            f"{'it' if len(waiting) == 1 else 'them'} was not asked: that could wait for an op."
+        )
     variables = [row.name for row in inventory.rows if row.kind == "Variable"]
     if variables:
         found.append(
@@ -108,20 +147,26 @@ def sentences(inventory: Inventory) -> list[str]:
         )
     if elsewhere := _accelerators(inventory):
         found.append(
-            f"Not known: whether different tensors on {_listed(elsewhere)} share memory there."
+            f"Not known: whether different tensors on {_listed(elsewhere)} share memory there. "
+            "Each is counted in full."
         )
     return found
 
 
 def _accelerators(inventory: Inventory) -> list[str]:
     """Devices of the listed tensors whose memory has no address in this process."""
-    places = {row.backing_device for row in inventory.rows if row.kind != "Variable"}
-    return sorted(place for place in places if place and not place.startswith(("host", "CPU")))
+    tensors = [row for row in inventory.rows if row.kind != "Variable"]
+    places = {place for row in tensors for place in (row.backing_device, *row.mirrors) if place}
+    return sorted((place for place in places if not _is_host(place)), key=_order)
+
+
+def _is_host(place: str) -> bool:
+    return place.startswith((HOST, "CPU:"))
 
 
 def _group_sentence(group: Group) -> str:
     verb = "share memory" if group.certain else "may share memory (too hard to tell exactly)"
-    sentence = f"Group {group.number}: {_listed(group.names)} {verb}, {_amount(group.nbytes)}."
+    sentence = f"Group {group.number}: {_listed(group.names)} {verb}, {_held(group.held)}."
     arrays = [name for name in group.writable if name not in group.tensors]
     if not arrays or not group.tensors:
         return sentence
@@ -135,7 +180,12 @@ def _listed(names: Sequence[str]) -> str:
         shown = [*names[:NAMES_IN_A_SENTENCE], f"{len(names) - NAMES_IN_A_SENTENCE} more"]
     else:
         shown = list(names)
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    return _joined(shown)
+
+
+def _joined(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _others(inventory: Inventory) -> dict[str, str]:
@@ -149,7 +199,7 @@ def _others(inventory: Inventory) -> dict[str, str]:
 def _cells(row: Holding) -> list[str]:
     cells = [
         row.name,
-        f"{row.kind} ({row.note})" if row.note else row.kind,
+        _with_notes(row.kind, [row.note, COMPUTED[row.computed]]),
         UNKNOWN if row.shape is None else str(row.shape),
         _clipped(row.dtype or UNKNOWN),
         _place(row),
@@ -160,11 +210,18 @@ def _cells(row: Holding) -> list[str]:
     return [_printable(cell) for cell in cells]
 
 
+def _with_notes(fact: str, notes: Sequence[str]) -> str:
+    said = "; ".join(filter(None, notes))
+    return f"{fact} ({said})" if said else fact
+
+
 def _place(row: Holding) -> str:
-    device = row.device or UNKNOWN
-    if row.backing_device in (None, row.device):
-        return device
-    return f"{device} (held on {row.backing_device})"
+    """``XPU:0 (in host memory)``, ``XPU:0 (mirrored: host)``."""
+    held, mirrors = row.backing_device, ", ".join(row.mirrors)
+    elsewhere = "" if held in (None, row.device) else _at(HOST if _is_host(held) else held)
+    return _with_notes(
+        row.device or UNKNOWN, [elsewhere, f"mirrored: {mirrors}" if mirrors else ""]
+    )
 
 
 def _bytes(row: Holding) -> str:
