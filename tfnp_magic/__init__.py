@@ -18,6 +18,8 @@ Data goes one way: call → probe → recorder → recording → views.
 ``site``, ``handed``      frame → line; what the user handed to the library
 ``route``, ``into``       expression → public name; the dtype that it converts into
 ``facts``, ``verdict``    what can be read without moving; what it says of copy, cast, move
+``runtime``, ``kernels``  mirrors, and where kernels read, as TensorFlow itself knows them
+``placement``             where TensorFlow puts the tensors that it makes
 ``values``                what a cast did to the values
 ``comparing``             looking at that, as far as time allows (``budget``)
 ``hazards``, ``writes``   shared memory, watched; the lines that write to it
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from tfnp_magic.model import Crossing, Recording
     from tfnp_magic.tracing import trace
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = ["Crossing", "Recording", "load_ipython_extension", "trace", "unload_ipython_extension"]
 
 _HOMES = {

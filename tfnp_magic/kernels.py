@@ -16,10 +16,19 @@ Types = frozenset[tuple[str, int]]
 
 
 class Arguments(NamedTuple):
-    """Names and type attributes of an op's inputs and results, in order."""
+    """Names and type attributes of an op's inputs and results, in order.
+
+    Attributes
+    ----------
+    inputs, results
+        Pairs of a name and an attribute; the attribute is empty where the type is fixed.
+    lists
+        Positions of inputs that are lists of tensors.
+    """
 
     inputs: tuple[tuple[str, str], ...]
     results: tuple[tuple[str, str], ...]
+    lists: tuple[int, ...]
 
 
 @functools.cache
@@ -27,12 +36,34 @@ def arguments_of(op: str) -> Arguments:
     """What the registered op of this name has; nothing for an unknown one, as a graph."""
     definition = sys.modules["tensorflow.python.framework.op_def_registry"].get(op)
     if definition is None:
-        return Arguments((), ())
+        return Arguments((), (), ())
     inputs, results = definition.input_arg, definition.output_arg
     return Arguments(
         tuple((argument.name, argument.type_attr) for argument in inputs),
         tuple((argument.name, argument.type_attr) for argument in results),
+        tuple(i for i, each in enumerate(inputs) if each.number_attr or each.type_list_attr),
     )
+
+
+def argument_at(op: str, position: int, number: int) -> tuple[str, str] | None:
+    """Name and type attribute of the input at a position; None where that cannot be told.
+
+    Parameters
+    ----------
+    op, position
+        The op, and the position among what it was given.
+    number
+        How many inputs it was given: off the fast path, the tensors of a list come one by one.
+    """
+    inputs, _, lists = arguments_of(op)
+    if number == len(inputs):
+        return inputs[position]
+    if len(lists) != 1 or number < len(inputs) - 1:
+        return None
+    first, in_list = lists[0], number - (len(inputs) - 1)
+    if position < first:
+        return inputs[position]
+    return inputs[max(first, position - in_list + 1)]
 
 
 def has_kernel(op: str, device: str, types: Types) -> bool:
@@ -40,32 +71,45 @@ def has_kernel(op: str, device: str, types: Types) -> bool:
     return bool(_chosen(op, _kind(device), types))
 
 
-def may_use_host_memory(op: str, device: str) -> bool:
-    """Whether any of the op's kernels for a kind of device has an argument in host memory."""
-    return _may_use_host_memory(op, _kind(device))
+class Kernel(NamedTuple):
+    """What is known of the kernel that ran an op.
 
+    Attributes
+    ----------
+    types
+        The op's type attributes.
+    on_host
+        Names of the arguments that it has in host memory.
+    """
 
-@functools.cache
-def _may_use_host_memory(op: str, kind: str) -> bool:
-    return any(k.host_memory_arg for k in _registered(op) if k.device_type in (kind, "DEFAULT"))
+    types: Types
+    on_host: frozenset[str]
 
 
 @functools.lru_cache(maxsize=4096)
-def in_host_memory(op: str, device: str, types: Types) -> frozenset[str]:
-    """Names of the arguments that the op's kernel on this device has in host memory.
+def kernel_of(op: str, device: str, inputs: tuple[int, ...], results: tuple[int, ...]) -> Kernel:
+    """What the kernel is, by TensorFlow's numbers of dtypes; 0 for what is not known.
 
     Parameters
     ----------
     op
         The op.
     device
-        Where it runs: ``GPU:0``.
-    types
-        Its type attributes; where several kernels fit, what they agree on counts.
+        Where it ran: ``GPU:0``.
+    inputs, results
+        Dtypes of what it was given, and of what it gave; of a list, its first tensor's.
+
+    Notes
+    -----
+    Where several kernels fit, what they agree on counts.
     """
-    chosen = _chosen(op, _kind(device), types)
-    names = [frozenset(kernel.host_memory_arg) for kernel in chosen]
-    return frozenset.intersection(*names) if names else frozenset()
+    places = [argument_at(op, position, len(inputs)) for position in range(len(inputs))]
+    given = [(place[1], dtype) for place, dtype in zip(places, inputs, strict=True) if place]
+    made = arguments_of(op).results
+    given += [(each[1], dtype) for each, dtype in zip(made, results, strict=False)]
+    types = frozenset((name, dtype) for name, dtype in given if name and dtype)
+    names = [frozenset(kernel.host_memory_arg) for kernel in _chosen(op, _kind(device), types)]
+    return Kernel(types, frozenset.intersection(*names) if names else frozenset())
 
 
 def _kind(device: str) -> str:

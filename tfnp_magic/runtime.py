@@ -55,35 +55,42 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
+class _Functions(NamedTuple):
+    """The exported functions, called with the GIL held."""
+
+    handle: Any
+    has_mirror: Any
+    is_ready: Any
+    find_device: Any
+    cache: Any
+    look_up: Any
+    delete: Any
+
+
 @functools.cache
-def _function(symbol: str) -> Any:
-    """The exported function, called with the GIL held; None where no library has it."""
-    package = pathlib.Path(sys.modules["tensorflow"].__file__ or "").parent
+def _functions() -> _Functions | None:
+    """All of them; None where a library or one of them is missing."""
     if sys.platform != "linux" or sys.maxsize < 2**32:  # the C++ names and calls of that ABI
         return None
-    for library in _LIBRARIES:
-        path = package / library
-        if path.exists():
-            found = getattr(ctypes.PyDLL(str(path)), symbol, None)
-            if found is not None:
-                found.restype, found.argtypes = _SIGNATURES[symbol]
-                return found
+    package = pathlib.Path(sys.modules["tensorflow"].__file__ or "").parent
+    paths = [package / name for name in _LIBRARIES]
+    libraries = [ctypes.PyDLL(str(path)) for path in paths if path.exists()]
+    found = [_function(symbol, libraries) for symbol in _SIGNATURES]
+    return None if None in found else _Functions(*found)
+
+
+def _function(symbol: str, libraries: list[ctypes.PyDLL]) -> Any:
+    for library in libraries:
+        found = getattr(library, symbol, None)
+        if found is not None:
+            found.restype, found.argtypes = _SIGNATURES[symbol]
+            return found
     return None
 
 
 def is_known() -> bool:
     """Whether this TensorFlow's runtime can be asked at all."""
-    return all(_function(symbol) is not None for symbol in _SIGNATURES)
-
-
-def address_of(symbol: str) -> int:
-    """Where a function of `mirror_symbols` lies, for machine code; 0 where there is none."""
-    found = _function(symbol)
-    return (ctypes.cast(found, _POINTER).value or 0) if found is not None else 0
-
-
-mirror_symbols = (_HANDLE, _HAS_MIRROR)
-"""Tensor to handle, and handle and device (None for host memory) to whether a mirror is there."""
+    return _functions() is not None
 
 
 class Device(NamedTuple):
@@ -120,11 +127,12 @@ def _devices_of(_: int) -> tuple[Device, ...]:
 
 
 def _address(name: str) -> int | None:
-    find = _function(_FIND_DEVICE)
-    if find is None or name.endswith("device:CPU:0"):
+    functions = _functions()
+    if functions is None or name.endswith("device:CPU:0"):
         return None
     status, found = ctypes.c_uint64(), ctypes.c_void_p()
-    find(ctypes.byref(status), _context_address(), name.encode(), ctypes.byref(found))
+    where = ctypes.byref(found)
+    functions.find_device(ctypes.byref(status), _context_address(), name.encode(), where)
     return found.value
 
 
@@ -147,8 +155,8 @@ def handle_of(tensor: Any) -> int:
 
     Where the runtime cannot be asked, the tensor's own ``id()``.
     """
-    handle = _function(_HANDLE)
-    return id(tensor) if handle is None else int(handle(tensor))
+    functions = _functions()
+    return id(tensor) if functions is None else int(functions.handle(tensor))
 
 
 def is_ready(tensor: Any) -> bool | None:
@@ -156,27 +164,33 @@ def is_ready(tensor: Any) -> bool | None:
 
     On an accelerator, kernels may still be at work on it.
     """
-    ready = _function(_IS_READY)
-    return None if ready is None else bool(ready(_function(_HANDLE)(tensor)))
+    functions = _functions()
+    return None if functions is None else bool(functions.is_ready(functions.handle(tensor)))
 
 
 def mirrors_of(tensor: Any) -> frozenset[str] | None:
     """Names of the devices that hold a copy of an eager tensor, beside its own; None if unknown."""
-    if not is_known():
-        return None
-    return _mirrors(_function(_HANDLE)(tensor))
+    functions = _functions()
+    return None if functions is None else _mirrors(functions, functions.handle(tensor))
 
 
-def _mirrors(handle: int) -> frozenset[str]:
-    has_mirror = _function(_HAS_MIRROR)
-    return frozenset(name for name, address in devices() if has_mirror(handle, address))
+_NONE: frozenset[str] = frozenset()
+
+
+def _mirrors(functions: _Functions, handle: int) -> frozenset[str]:
+    has_mirror, found = functions.has_mirror, _NONE
+    for name, address in devices():
+        if has_mirror(handle, address):
+            found |= {name}
+    return found
 
 
 def is_mirrored_on_host(tensor: Any) -> bool | None:
     """Whether host memory holds a copy of a tensor that lives elsewhere; None if unknown."""
-    if not is_known():
+    functions = _functions()
+    if functions is None:
         return None
-    return bool(_function(_HAS_MIRROR)(_function(_HANDLE)(tensor), None))
+    return bool(functions.has_mirror(functions.handle(tensor), None))
 
 
 def mirrors_of_number(value: Any, dtype: int, device: str) -> frozenset[str] | None:
@@ -196,14 +210,14 @@ def mirrors_of_number(value: Any, dtype: int, device: str) -> frozenset[str] | N
     frozenset of str, or None
         None where it keeps no such tensor, or where that is unknown.
     """
-    if not is_known():
+    functions = _functions()
+    if functions is None:
         return None
-    name = device.encode()
-    cache = _function(_CACHE)()
-    handle = _function(_LOOK_UP)(cache, value, dtype, _context_address(), len(name), name)
+    name, context = device.encode(), _context_address()
+    handle = functions.look_up(functions.cache(), value, dtype, context, len(name), name)
     if not handle:
         return None
     try:
-        return _mirrors(handle)
+        return _mirrors(functions, handle)
     finally:
-        _function(_DELETE)(handle)
+        functions.delete(handle)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from types import TracebackType
 
-from tfnp_magic import __version__
+from tfnp_magic import __version__, runtime
 from tfnp_magic.blind_spots import not_seen
 from tfnp_magic.facts import tensorflow_is_loaded
 from tfnp_magic.importing import ImportWatch, tensorflow_is_installed
@@ -22,6 +22,10 @@ from tfnp_magic.values import SAMPLE
 INSTALL_HINT = (
     "TensorFlow is not installed here, so there was nothing to trace: "
     "install it with `pip install 'tfnp_magic[cpu]'` (or `[tf]`, `[cuda]`)"
+)
+
+_NO_MIRRORS = (
+    "whether moves happened or a mirror served: this TensorFlow's runtime cannot be asked here"
 )
 
 CHECKS = {"sample": SAMPLE, "all": None, "none": 0}
@@ -118,6 +122,8 @@ class Trace:
                 recording.not_seen.append(INSTALL_HINT)
             return
         recording.not_seen += probes.missing
+        if runtime.has_several_devices() and not runtime.is_known():
+            recording.not_seen.append(_NO_MIRRORS)
         recording.not_seen += not_seen(recording)
 
 

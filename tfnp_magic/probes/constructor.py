@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tfnp_magic import runtime
 from tfnp_magic.comparing import cast_values
 from tfnp_magic.facts import (
     HOST,
@@ -32,6 +33,7 @@ from tfnp_magic.facts import (
 from tfnp_magic.hazards import shared_with
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Storage
 from tfnp_magic.probes.allocations import Taken, ring
+from tfnp_magic.probes.dtype_hints import default_of
 from tfnp_magic.probes.patch import AttributePatch, CodePatch, without_our_frame
 from tfnp_magic.probes.python_values import is_kept, is_number, python_value
 from tfnp_magic.probes.reporting import (
@@ -47,6 +49,7 @@ from tfnp_magic.probes.sources import (
     numpy_memory,
     parts_of,
 )
+from tfnp_magic.probes.waits import wait_before_placing
 from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.scope import inner, listeners
 from tfnp_magic.values import ValueChange, merge
@@ -99,6 +102,7 @@ def _around_init(original: Any) -> Any:
         given = inner.handed
         kept = is_number(value) and bool(ask(NAME, hearing, is_kept, value, *args))
         mark = ring.mark() if given is None else inner.handed_at
+        waited = 0 if kept else ask(NAME, hearing, _wait, value, *args)
         started = clock()
         inner.absorbing += 1
         try:
@@ -108,12 +112,37 @@ def _around_init(original: Any) -> Any:
             raise
         finally:
             inner.absorbing -= 1
-        duration, taken = clock() - started, ring.since(mark)
-        args = (self, value, given, taken, duration, kept)
-        report(NAME, hearing, sys._getframe(1), _describe, *args)
+        duration, taken = clock() - started + (waited or 0), ring.since(mark)
+        made = (self, value, given, taken, duration, kept)
+        report(NAME, hearing, sys._getframe(1), _describe_made, waited, *made)
         return None
 
     return __init__
+
+
+def _wait(value: Any, device: Any = None, dtype: int | None = None) -> int | None:
+    """Wait for the device that the tensor will be copied to; see `wait_before_placing`."""
+    if dtype:
+        wanted = sys.modules["tensorflow"].as_dtype(dtype).name
+    elif isinstance(value, np.ndarray | np.generic):
+        wanted = "string" if value.dtype.kind in "OSU" else value.dtype.name
+    else:
+        wanted = default_of(value)
+    if wanted is None:
+        return None if runtime.has_several_devices() else 0
+    return wait_before_placing(wanted)
+
+
+def _describe_made(waited_ns: int | None, tensor: Any, *made: Any) -> Seen | None:
+    seen = _describe(tensor, *made)
+    if seen is None or not runtime.has_several_devices():
+        return seen
+    seen.waited_ns = waited_ns
+    claimed = short_device(tensor.device)
+    if claimed != seen.device_to and isinstance(seen.storage, Storage):
+        where = f"{seen.dtype_to} stays in host memory, though it says {claimed}"
+        seen.storage = seen.storage._replace(reason=f"{seen.storage.reason}; {where}")
+    return seen
 
 
 def _describe(
@@ -124,7 +153,7 @@ def _describe(
     if isinstance(value, np.ndarray):
         return _of_array(tensor, value, given, taken, duration_ns)
     if isinstance(value, np.generic):
-        return _of_scalar(tensor, value, duration_ns)
+        return _of_scalar(tensor, value, duration_ns, kept)
     if is_array_like(value):
         memory = numpy_memory(value)
         if memory is None:
@@ -160,10 +189,12 @@ def _of_series(
     return seen
 
 
-def _of_scalar(tensor: Any, value: np.generic, duration_ns: int) -> Seen:
+def _of_scalar(tensor: Any, value: np.generic, duration_ns: int, kept: bool) -> Seen:
     facts, nbytes = scalar_facts(value), tensor_nbytes(tensor)
-    storage = of_string_read() if nbytes is None else of_scalar(nbytes)
-    return _seen(tensor, np.asarray(value), facts, storage, duration_ns, id(value))
+    storage = of_string_read() if nbytes is None else of_scalar(nbytes, kept=kept)
+    seen = _seen(tensor, np.asarray(value), facts, storage, duration_ns, id(value))
+    seen.move = of_placing(seen.device_to, nbytes, kept=kept)
+    return seen
 
 
 def _of_parts(tensor: Any, value: Any, dtype: str, taken: Taken, duration_ns: int) -> Seen:

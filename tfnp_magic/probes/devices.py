@@ -36,7 +36,8 @@ def patches() -> list[AttributePatch]:
 def _around(original: Any) -> Any:
     def _copy_to_device(self: Any, *args: Any, **kwargs: Any) -> Any:
         hearing = listeners()
-        waited = ask(NAME, hearing, wait_before_copy, self) if hearing else 0
+        device = args[0] if args else kwargs.get("device_name")
+        waited = ask(NAME, hearing, wait_before_copy, self, device) if hearing else 0
         started = clock()
         try:
             result = original(self, *args, **kwargs)

@@ -26,12 +26,13 @@ from tfnp_magic.facts import (
 )
 from tfnp_magic.hazards import Shared, shared_with
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Storage, is_host
+from tfnp_magic.placement import placed_on
 from tfnp_magic.probes.allocations import Taken, ring, take
 from tfnp_magic.probes.dtype_hints import Call, default_of, inputs_of, wanted_dtype
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import array_facts, report, scalar_facts
 from tfnp_magic.probes.sources import dtype_name, is_array_like, numpy_memory
-from tfnp_magic.probes.transfers import Transfers, placed_on, watch
+from tfnp_magic.probes.transfers import Transfers, watch
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.scope import listeners
 from tfnp_magic.values import ValueChange
@@ -135,7 +136,8 @@ def _tell(
         seen: list[Seen] = []
         for source in _sources(value):
             describe = _kept_in(seen, _describe)
-            report(NAME, hearing, frame, describe, op, position, call, source, result, left)
+            kept = transfers is not None and transfers.is_kept(position)
+            report(NAME, hearing, frame, describe, op, position, call, source, result, left, kept)
         if _is_python_value(value):
             describe = _kept_in(seen, _describe_python)
             report(NAME, hearing, frame, describe, op, position, call, value, transfers)
@@ -172,7 +174,8 @@ def is_numpy_backed(value: Any) -> bool:
 def _is_python_value(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return bool(value) and not hasattr(value[0], "dtype")
-    return isinstance(value, bool | int | float | complex)
+    # Two of NumPy's scalars are Python numbers, too.
+    return isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic)
 
 
 def _describe_python(
@@ -207,6 +210,7 @@ def _describe(
     source: Any,
     result: Any,
     left: list[Span],
+    kept: bool,
 ) -> Seen:
     facts, shape = _facts(source)
     dtype_to = wanted_dtype(op, position, call) or facts.dtype
@@ -226,7 +230,7 @@ def _describe(
         None,
         id(source),
         both_ends=False,
-        move=of_placing(device, nbytes, INFERRED),
+        move=of_placing(device, nbytes, INFERRED, kept=kept),
     )
     array = _as_array(source)
     if is_cast(facts.dtype, dtype_to):

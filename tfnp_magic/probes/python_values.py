@@ -23,11 +23,12 @@ _LONGEST_TEXT = 1 << 20
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is one of the Python numbers whose tensors TensorFlow keeps.
+    """Whether it is one of the numbers whose tensors TensorFlow keeps.
 
-    Of these types alone: looking for what is kept asks a subclass's own methods.
+    Python's, and the two of NumPy's that are Python's, too. Of these types alone: looking
+    for what is kept asks a subclass's own methods.
     """
-    return type(value) in (bool, int, float, complex)
+    return type(value) in (bool, int, float, complex, np.float64, np.complex128)
 
 
 def is_kept(number: Any, device: str | None = None, dtype: int | None = None) -> bool:

@@ -28,13 +28,14 @@ from tfnp_magic.facts import (
 )
 from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.kernels import (
-    Types,
+    Kernel,
+    argument_at,
     arguments_of,
     has_kernel,
-    in_host_memory,
-    may_use_host_memory,
+    kernel_of,
 )
 from tfnp_magic.model import DEVICE_TO_DEVICE, HOST_DEVICE, is_host
+from tfnp_magic.placement import HANDLES, STAYS_ON_HOST, default_device
 from tfnp_magic.probes.dtype_hints import (
     Call,
     default_of,
@@ -49,12 +50,6 @@ from tfnp_magic.scope import inner, listeners
 from tfnp_magic.verdict import INFERRED, OBSERVED, of_input
 
 NAME = "op input"
-
-_HANDLES = frozenset({"resource", "variant"})
-"""Dtypes of what stands for data that is elsewhere."""
-
-_STAYS_ON_HOST = frozenset({"int32", "string", *_HANDLES})
-"""Dtypes of values that TensorFlow leaves in host memory, whatever the device."""
 
 
 class _Input(NamedTuple):
@@ -139,13 +134,13 @@ class Transfers:
         self.device: str | None = None
         self._op = op.decode() if isinstance(op, bytes) else op
         self._inputs, self._call = inputs, Call(tuple(inputs), rest)
-        self._types: Types = frozenset()
-        self._on_host: frozenset[str] = frozenset()
+        self._kernel = Kernel(frozenset(), frozenset())
         self._looked = [
             _Input(position, tensor, runtime.mirrors_of(tensor))
             for position, value in enumerate(inputs)
             for tensor in tensors_in(value)
         ]
+        self._are_tensors = len(self._looked) == len(inputs)
         self._kept = {
             position: _mirrors_of_number(value, self._wanted(position, value))
             for position, value in enumerate(inputs)
@@ -153,6 +148,7 @@ class Transfers:
         }
 
     def _wanted(self, position: int, value: Any) -> str | None:
+        """Dtype that a value comes to have; off the fast path, all are tensors already."""
         return wanted_dtype(self._op, position, self._call) or default_of(value)
 
     def is_kept(self, position: int) -> bool:
@@ -174,7 +170,7 @@ class Transfers:
         try:
             if not failed:
                 self.device = device_of_op(self._op, self._inputs, result)
-                self._choose_kernel(self.device, result)
+                self._kernel = self._kernel_that_ran(self.device, result)
             legs = [*self._of_tensors(), *self._of_variables(), *self._of_results(result)]
         except Exception as error:
             _give_up(error)
@@ -184,30 +180,14 @@ class Transfers:
             for leg in legs:
                 report(NAME, hearing, frame, self._seen, leg)
 
-    def _choose_kernel(self, device: str, result: Any) -> None:
-        """Find out which arguments the kernel that ran has in host memory."""
-        if may_use_host_memory(self._op, device) or may_use_host_memory(self._op, default_device()):
-            self._types = frozenset(self._types_of(result))
-            self._on_host = in_host_memory(self._op, device, self._types)
+    def _kernel_that_ran(self, device: str, result: Any) -> Kernel:
+        inputs = tuple(map(_number_of_dtype, self._inputs))
+        return kernel_of(self._op, device, inputs, tuple(map(_number_of_dtype, _listed(result))))
 
-    def _types_of(self, result: Any) -> Iterator[tuple[str, int]]:
-        """The op's type attributes, as far as inputs, results and the call itself tell them."""
-        inputs, results = arguments_of(self._op)
-        for position, (_, attribute) in enumerate(inputs):
-            value = self._inputs[position] if position < len(self._inputs) else None
-            dtype = dtype_of_tensor(value) or self._wanted(position, value)
-            if attribute and dtype:
-                yield attribute, _number_of(dtype)
-        for (_, attribute), value in zip(results, _listed(result), strict=False):
-            if attribute and (dtype := dtype_of_tensor(value)):
-                yield attribute, _number_of(dtype)
-
-    def _is_on_host(self, position: int) -> bool:
-        """Whether the kernel that ran reads this input from host memory."""
-        names = arguments_of(self._op).inputs
-        # Off the fast path, the tensors of a list come one by one.
-        fits = len(names) == len(self._inputs)
-        return fits and names[position][0] in self._on_host
+    def _is_on_host(self, position: int) -> bool | None:
+        """Whether the kernel that ran reads this input from host memory; None for a graph."""
+        argument = argument_at(self._op, position, len(self._inputs))
+        return None if argument is None else argument[0] in self._kernel.on_host
 
     def _of_tensors(self) -> Iterator[_Leg]:
         served: set[tuple[int, str]] = set()  # by an earlier input that is the same tensor
@@ -221,34 +201,38 @@ class Transfers:
 
     def _of_tensor(self, one: _Input) -> Iterator[_Leg]:
         tensor, own = one.tensor, short_device(one.tensor.backing_device)
+        on_host = None if self.device is None else self._is_on_host(one.position)
+        if own == self.device and on_host is False:  # most inputs: they are where they are read
+            return
         dtype = tensor.dtype.name
-        if dtype == "string" or dtype in _HANDLES:
+        if dtype == "string" or dtype in HANDLES:
             return
         now = runtime.mirrors_of(tensor)
         for target in sorted((now or frozenset()) - (one.mirrors or frozenset())):
             yield _Leg(_data_of(tensor), own, target, False, self._why(target))
-        if self.device is None:
+        if self.device is None or on_host is None:
             return
-        if self._is_on_host(one.position):
-            if not is_host(own):
-                yield _Leg(_data_of(tensor), own, HOST_DEVICE, False, self._why_host(), INFERRED)
-            return
-        if dtype == "int32" and is_host(own) and not is_host(self.device):
-            why = (
-                f"{self._op}'s kernel wants it on {self.device}, and TensorFlow keeps int32 on host"
-            )
-            yield _Leg(_data_of(tensor), own, self.device, False, why, INFERRED)
-        if own != self.device and (one.mirrors is None or self.device in one.mirrors):
+        if not on_host:
+            yield from self._again(one, own, self.device)
+        elif not is_host(own):
+            yield _Leg(_data_of(tensor), own, HOST_DEVICE, False, self._why_host(), INFERRED)
+
+    def _again(self, one: _Input, own: str, device: str) -> Iterator[_Leg]:
+        """What the op did beside making a mirror, or with one that was there."""
+        if one.tensor.dtype.name == "int32" and is_host(own) and not is_host(device):
+            why = f"{self._op}'s kernel wants it on {device}, and TensorFlow keeps int32 on host"
+            yield _Leg(_data_of(one.tensor), own, device, False, why, INFERRED)
+        if own != device and (one.mirrors is None or device in one.mirrors):
             mirrored = None if one.mirrors is None else True
-            yield _Leg(_data_of(tensor), own, self.device, mirrored, self._why(self.device))
+            yield _Leg(_data_of(one.tensor), own, device, mirrored, self._why(device))
 
     def _of_variables(self) -> Iterator[_Leg]:
         """Variables that the op read in C++: their values become tensors that nobody sees."""
-        if self.device is None:
+        if self.device is None or self._are_tensors:
             return
         kind, types = sys.modules["tensorflow"].Variable, inputs_of(self._op).types
         for position, value in enumerate(self._inputs):
-            if not isinstance(value, kind) or types[position] in _HANDLES:
+            if not isinstance(value, kind) or types[position] in HANDLES:
                 continue
             shape, dtype, home = tuple(value.shape), value.dtype.name, short_device(value.device)
             data = _Data(shape, dtype, tensor_nbytes(value), id(value))
@@ -261,16 +245,19 @@ class Transfers:
         if self._op in _FROM_PIPELINES:
             yield from self._of_elements(result)
             return
-        names = arguments_of(self._op).results
-        values = _listed(result)
+        names, values = arguments_of(self._op).results, _listed(result)
         if len(names) != len(values):
             return
         for (name, _), value in zip(names, values, strict=True):
+            on_host = name in self._kernel.on_host
             for tensor in tensors_in(value):
                 own = short_device(tensor.backing_device)
-                if name in self._on_host and own == self.device:
+                if on_host and own == self.device:
                     why = f"{self._op} leaves this result in host memory"
                     yield _Leg(_data_of(tensor), HOST_DEVICE, own, False, why, INFERRED)
+                elif not on_host and own != self.device and tensor.dtype.name == "int32":
+                    why = "TensorFlow keeps int32 in host memory"
+                    yield _Leg(_data_of(tensor), self.device, own, False, why, INFERRED)
 
     def _of_elements(self, result: Any) -> Iterator[_Leg]:
         """Elements that a pipeline hands out on a device: it moved them ahead."""
@@ -307,7 +294,7 @@ class Transfers:
         self, position: int, data: _Data, placed: str, mirrors: frozenset[str]
     ) -> Iterator[_Leg]:
         """What happened in the op to a tensor that lay at a known place before."""
-        if self.device is None or data.dtype in _STAYS_ON_HOST:
+        if self.device is None or data.dtype in STAYS_ON_HOST:
             return
         if self._is_on_host(position):
             if not is_host(placed):
@@ -343,7 +330,7 @@ class Transfers:
         if (
             target.startswith("CPU")
             and kind != "CPU"
-            and not has_kernel(self._op, wanted, self._types)
+            and not has_kernel(self._op, wanted, self._kernel.types)
         ):
             return f"{self._op} has no kernel for {kind}, so it ran on {target}"
         return f"{self._op} ran on {target}"
@@ -366,6 +353,14 @@ def _listed(result: Any) -> Sequence[Any]:
     return result if isinstance(result, list | tuple) else [result]
 
 
+def _number_of_dtype(value: Any) -> int:
+    """TensorFlow's number of a tensor's dtype, or of the first in a list; 0 for anything else."""
+    if isinstance(value, eager_tensor_type()):
+        return int(value._datatype_enum())
+    dtype = dtype_of_tensor(value)
+    return 0 if dtype is None else _number_of(dtype)
+
+
 def _number_of(dtype: str) -> int:
     return int(sys.modules["tensorflow"].as_dtype(dtype).as_datatype_enum)
 
@@ -385,24 +380,6 @@ def _mirrors_of_number(value: Any, dtype: str | None) -> frozenset[str] | None:
     device = sys.modules["tensorflow.python.eager.context"].context().device_name or ""
     found = (runtime.mirrors_of_number(value, number, device) for number in numbers)
     return next((mirrors for mirrors in found if mirrors is not None), None)
-
-
-def default_device() -> str:
-    """Where TensorFlow places what it converts, here and now: ``GPU:0``.
-
-    The device that a ``with tf.device`` around names, else the first accelerator.
-    """
-    name = sys.modules["tensorflow.python.eager.context"].context().device_name
-    if name:
-        return short_device(name)
-    known = [device.name for device in runtime.devices()]
-    return next((name for name in known if not name.startswith("CPU")), HOST_DEVICE)
-
-
-def placed_on(dtype: str) -> str:
-    """The same for a value of this dtype."""
-    device = default_device()
-    return HOST_DEVICE if dtype in _STAYS_ON_HOST and not device.startswith("CPU") else device
 
 
 def device_of_op(op: str, inputs: Sequence[Any], result: Any) -> str:

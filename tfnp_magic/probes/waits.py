@@ -1,9 +1,10 @@
-"""Waiting told apart from copying: a read of an accelerator's tensor waits for the ops before it.
+"""Waiting told apart from copying: to or from an accelerator, a copy waits for the ops before it.
 
 The device is synchronised first, by TensorFlow's own ``SyncDevice`` op, and only for a call
-that would wait for it anyway: one that copies from the device at once. The op takes and gives
-nothing (tensorflow/core/kernels/sync_ops.cc; tf.test.experimental.sync_devices uses it; 2.16 to
-2.21).
+that would wait for it anyway: one that copies and gives back control when the copy is done
+(reading a tensor, copying it to a device, making one there of an array). The op takes and
+gives nothing (tensorflow/core/kernels/sync_ops.cc; ``tf.test.experimental.sync_devices`` uses
+it; 2.16 to 2.21).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tfnp_magic import runtime
 from tfnp_magic.facts import runs_asynchronously, short_device
 from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.model import is_host
+from tfnp_magic.placement import placed_on
 from tfnp_magic.recorder import clock
 
 
@@ -41,29 +43,48 @@ def arrive(tensor: Any) -> Arrival | None:
     Arrival or None
         None for a tensor in host memory, which is read there.
     """
-    if not runtime.has_several_devices() or is_host(short_device(tensor.backing_device)):
+    device = short_device(tensor.backing_device)
+    if not runtime.has_several_devices() or is_host(device):
         return None
     mirrored = runtime.is_mirrored_on_host(tensor)
     if mirrored is None:
         return Arrival(None, None)
-    return Arrival(mirrored, 0 if mirrored else _wait_for(tensor))
+    return Arrival(mirrored, 0 if mirrored else _wait_for(device))
 
 
-def wait_before_copy(tensor: Any) -> int | None:
-    """Wait for a tensor's device before a copy to another, which never uses a mirror.
+def wait_before_copy(tensor: Any, device: str | None) -> int | None:
+    """Wait for both devices before a tensor is copied from one to the other.
+
+    Parameters
+    ----------
+    tensor
+        The tensor; the copy uses no mirror.
+    device
+        Name of the device that it is copied to; None for the current one.
 
     Returns
     -------
     int or None
-        Nanoseconds that it took; 0 in host memory; None if not told apart.
+        Nanoseconds that it took; 0 between memories of the host; None if not told apart.
     """
-    if not runtime.has_several_devices() or is_host(short_device(tensor.backing_device)):
+    if not runtime.has_several_devices():
         return 0
-    return _wait_for(tensor)
+    target = short_device(device) if device else placed_on(tensor.dtype.name)
+    ends = dict.fromkeys((short_device(tensor.backing_device), target))
+    waits = [_wait_for(end) for end in ends if not is_host(end)]
+    return None if None in waits else sum(filter(None, waits))
 
 
-def _wait_for(tensor: Any) -> int | None:
-    """Wait for the ops on a tensor's device; None where that is not done.
+def wait_before_placing(dtype: str) -> int | None:
+    """Wait for the device that a value of this dtype will be copied to; the same otherwise."""
+    if not runtime.has_several_devices():
+        return 0
+    device = placed_on(dtype)
+    return 0 if is_host(device) else _wait_for(device)
+
+
+def _wait_for(device: str) -> int | None:
+    """Wait for the ops on a device; None where that is not done.
 
     Where ops of this thread run asynchronously, another op's error would be raised here, and
     be lost.
@@ -75,7 +96,7 @@ def _wait_for(tensor: Any) -> int | None:
     context = sys.modules["tensorflow.python.eager.context"].context()
     started = clock()
     try:
-        original(context._handle, tensor.backing_device, "SyncDevice", [], (), 0)
+        original(context._handle, f"/device:{device}", "SyncDevice", [], (), 0)
     except Exception as error:
         if raised_by_signal(error):
             raise

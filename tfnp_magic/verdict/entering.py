@@ -137,19 +137,22 @@ def _of_unseen(
     return copied(_why_not_shared(source), result_nbytes)
 
 
+_KEPT = "TensorFlow had kept the tensor of this number"
+
+
 def of_python(nbytes: int | None, *, is_text: bool = False, kept: bool = False) -> Storage:
     """A Python number, string or sequence became a tensor, or was one that TensorFlow kept."""
     if kept:
-        return shared("TensorFlow had kept the tensor of this number")
+        return shared(_KEPT)
     if is_text:
         return copied("a Python string is copied into TensorFlow's own", None, copies=None)
     copies = None if nbytes is None else int(nbytes > 0)
     return copied("Python objects have no memory to share", nbytes, copies=copies)
 
 
-def of_scalar(nbytes: int) -> Storage:
-    """A NumPy scalar became a tensor."""
-    return copied(_SCALAR, nbytes)
+def of_scalar(nbytes: int, *, kept: bool = False) -> Storage:
+    """A NumPy scalar became a tensor, or was a number that TensorFlow kept."""
+    return shared(_KEPT) if kept else copied(_SCALAR, nbytes)
 
 
 def of_other_device(source: ArrayFacts, nbytes: int, taken: tuple[Span, ...] | None) -> Storage:

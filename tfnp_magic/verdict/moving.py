@@ -42,7 +42,7 @@ def of_input(
         How that is known.
     """
     if not kind_of_move(device_from, device_to):
-        return shared(f"{why}; {_SAME_MEMORY}", evidence), Move(device_from, device_to, 0, "")
+        return shared(f"{why}; {_SAME_MEMORY}"), Move(device_from, device_to, 0, "")
     if mirrored is None:
         reason = f"{why}; whether TensorFlow had kept a copy there is not known"
         return unknown(reason), Move(device_from, device_to, None, "")
