@@ -34,14 +34,17 @@ def _environment(kind):
 
 @pytest.fixture(scope="session")
 def accelerator(pytestconfig):
-    """The fake accelerator, loaded before TensorFlow looks for devices."""
+    """The fake accelerator, loaded before TensorFlow looks for devices, beside two CPUs."""
     if pytestconfig.getoption("--accelerator") != "fake":
         pytest.skip("needs the fake accelerator")
     from tests.device import accelerator as fake
+    from tests.device import machines
 
     if why := fake.unavailable():
         pytest.skip(why)
-    return fake.load()
+    loaded = fake.load()
+    machines.split_cpu()
+    return loaded
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +54,7 @@ def machine(request):
 
     if request.config.getoption("--accelerator") == "fake":
         return machines.with_fake(request.getfixturevalue("accelerator"))
+    machines.split_cpu()
     if why := machines.cuda_unavailable():
         pytest.skip(why)
     return machines.with_cuda()

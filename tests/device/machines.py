@@ -29,6 +29,15 @@ class Machine:
     is_fake: bool = False
 
 
+def split_cpu() -> None:
+    """Make two logical devices of the CPU; before TensorFlow has made its devices."""
+    import tensorflow as tf
+
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    halves = [tf.config.LogicalDeviceConfiguration() for _ in range(2)]
+    tf.config.set_logical_device_configuration(cpu, halves)
+
+
 def with_fake(accelerator) -> Machine:
     """The fake accelerator's two devices."""
     return Machine(("XPU:0", "XPU:1"), FakeOracle(accelerator), is_fake=True)

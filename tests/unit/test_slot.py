@@ -21,6 +21,7 @@ from tfnp_magic.probes.slot import (
     Unsupported,
     _Deferred,
     _shielded,
+    _shielded_herald,
     _slot_address,
     check_support,
 )
@@ -157,6 +158,79 @@ def test_what_waits_is_raised_once_without_our_frames():
     with pytest.raises(KeyboardInterrupt, match="the user's"):
         bool(deferred)
     assert not deferred
+
+
+# The herald, which is called before.
+
+
+def test_whatever_the_herald_raises_waits_for_the_user_and_the_listener_tells_c():
+    waiting = deque()
+
+    def herald(exporter):
+        raise KeyboardInterrupt("the user's")
+
+    assert _shielded_herald(herald, waiting)(object()) == 0
+    assert [str(error) for error in waiting] == ["the user's"]
+    note = _shielded(lambda *args: None, waiting)
+    assert note(object(), 0, 0, ctypes.addressof(STARTED)) == 1
+
+
+class Exporter(bytearray):
+    """A type of our own with a slot of its own."""
+
+
+@pytest.fixture
+def calls():
+    """What was called in a slot of `Exporter`, which `slot` is in meanwhile."""
+    try:
+        check_support()
+    except Unsupported as reason:
+        pytest.skip(str(reason))
+    return []
+
+
+@pytest.fixture
+def slot(calls):
+    made = BufferSlot(
+        Exporter, lambda *args: calls.append("heard"), lambda exporter: calls.append("announced")
+    )
+    made.on()
+    yield made
+    assert made.off()
+
+
+def test_herald_is_called_before_the_listener_while_it_is_wanted(slot, calls):
+    memory = Exporter(b"abc")
+    assert bytes(memoryview(memory)) == b"abc"
+    assert calls == ["heard"]
+    slot.heralds = True
+    assert bytes(memoryview(memory)) == b"abc"
+    assert calls == ["heard", "announced", "heard"]
+    slot.heralds = False
+    assert bytes(memoryview(memory)) == b"abc"
+    assert calls == ["heard", "announced", "heard", "heard"]
+
+
+def looked_at():
+    """Ask for a buffer, and go on: the interpreter raises at one of its next instructions."""
+    memoryview(Exporter(b"abc"))
+    for _ in range(1000):
+        pass
+
+
+def test_what_the_herald_raised_is_raised_in_the_users_code(calls):
+    def herald(exporter):
+        raise KeyboardInterrupt("the user's")
+
+    made = BufferSlot(Exporter, lambda *args: calls.append("heard"), herald)
+    made.on()
+    made.heralds = True
+    try:
+        with pytest.raises(KeyboardInterrupt, match="the user's"):
+            looked_at()
+    finally:
+        assert made.off()
+    assert calls == ["heard"]
 
 
 # Support.

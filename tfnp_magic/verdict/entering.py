@@ -177,6 +177,9 @@ def of_other_device(source: ArrayFacts, nbytes: int, taken: tuple[Span, ...] | N
     # The tensor on the way uses an aligned buffer, and is a copy of any other.
     total = nbytes + sum(buffer.nbytes for buffer in before) + (nbytes if last % ALIGNMENT else 0)
     copies = 1 + len(before) + bool(last % ALIGNMENT)
+    if copies > 1:
+        on_the_way = _NUMBERS[copies - 1] if copies <= len(_NUMBERS) else str(copies - 1)
+        reason += f", after {on_the_way} in host memory on the way"
     return copied(reason, total, copies=copies)
 
 
