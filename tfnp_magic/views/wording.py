@@ -78,9 +78,10 @@ def totals(recording: Recording) -> str:
     ended = f" (ended by {recording.error})" if recording.error else ""
     if not ledger:
         return f"{name}{ended}: no conversions between TensorFlow and NumPy."
+    crossed = [crossing for crossing in ledger if crossing.direction != DEVICE_TO_DEVICE]
     parts = [
         f"{_numbers(ledger)}{_places(ledger)}",
-        f"{_sum_text(ledger, 'nbytes')} crossed",
+        f"{_sum_text(crossed, 'nbytes')} crossed",
         f"{_sum_text(ledger, 'copied_bytes')} copied",
         *_moves(recording),
         *_waits(ledger),
