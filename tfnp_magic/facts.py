@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfnp_magic import runtime
+from tfnp_magic.model import OF_PROCESS
 
 ALIGNMENT = 64
 """Bytes: TensorFlow shares an array's memory only at a multiple of this.
@@ -61,12 +62,24 @@ def eager_tensor_type() -> type[Any]:
     return sys.modules["tensorflow.python.framework.ops"].EagerTensor
 
 
-@functools.lru_cache(maxsize=256)
 def short_device(name: str | None) -> str:
-    """``GPU:0`` for ``/job:localhost/replica:0/task:0/device:GPU:0``."""
+    """``GPU:0`` for ``/job:localhost/replica:0/task:0/device:GPU:0``.
+
+    ``GPU:0 of /job:worker/replica:0/task:1`` for one that another process of a cluster has.
+    """
     if not name:
         return HOST
-    return name.rsplit("device:", 1)[-1]
+    task, device = _split_device(name)
+    if not task or task == "/job:localhost/replica:0/task:0" or task == _own_address():
+        return device
+    return f"{device}{OF_PROCESS}{task}"
+
+
+@functools.lru_cache(maxsize=256)
+def _split_device(name: str) -> tuple[str, str]:
+    """The process and the device in a device's name."""
+    task, _, device = name.rpartition("device:")
+    return task.rstrip("/"), device
 
 
 @functools.lru_cache(maxsize=1024)

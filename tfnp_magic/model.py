@@ -25,9 +25,19 @@ _KINDS_OF_MOVE = {
 }
 
 
+OF_PROCESS = " of "
+"""Stands between a device's name and the other process's that has it."""
+
+
 def is_host(device: str) -> bool:
     """Whether the device's memory is this process's own: logical CPU devices share it."""
-    return device in _CPU_MEMORY or device.upper().startswith("CPU")
+    is_cpu = device in _CPU_MEMORY or device.upper().startswith("CPU")
+    return is_cpu and not is_remote(device)
+
+
+def is_remote(device: str) -> bool:
+    """Whether another process of a cluster has the device."""
+    return OF_PROCESS in device
 
 
 def kind_of_move(device_from: str, device_to: str) -> str:

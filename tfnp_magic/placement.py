@@ -11,7 +11,7 @@ import sys
 
 from tfnp_magic import runtime
 from tfnp_magic.facts import short_device
-from tfnp_magic.model import HOST_DEVICE
+from tfnp_magic.model import HOST_DEVICE, is_host, is_remote
 
 HANDLES = frozenset({"resource", "variant"})
 """Dtypes of what stands for data that is elsewhere."""
@@ -32,4 +32,5 @@ def default_device() -> str:
 def placed_on(dtype: str) -> str:
     """The same for a value of this dtype."""
     device = default_device()
-    return HOST_DEVICE if dtype in STAYS_ON_HOST and not device.startswith("CPU") else device
+    stays = dtype in STAYS_ON_HOST and not is_host(device) and not is_remote(device)
+    return HOST_DEVICE if stays else device

@@ -108,22 +108,26 @@ def _context() -> Any:
 
 
 def devices() -> tuple[Device, ...]:
-    """TensorFlow's devices; empty before its first op, which is what sets them up.
+    """This process's devices; empty before TensorFlow's first op, which is what sets them up.
 
     Source: ``Context._logical_devices`` and ``_context_handle``
     (tensorflow/python/eager/context.py, 2.16 to 2.21), which asking does not set up.
     """
     context = _context()
-    capsule = context._context_handle
-    if capsule is None:
+    listed = context._logical_devices
+    if context._context_handle is None or not listed:
         return ()
-    return _devices_of(id(capsule))
+    # Joining a cluster makes the list anew.
+    return _devices_of(id(listed), len(listed))
 
 
 @functools.lru_cache(maxsize=4)
-def _devices_of(_: int) -> tuple[Device, ...]:
-    names = [device.name for device in _context()._logical_devices or ()]
-    return tuple(Device(name.rsplit("device:", 1)[-1], _address(name)) for name in names)
+def _devices_of(*_: int) -> tuple[Device, ...]:
+    context = _context()
+    here = ("/device:", f"{context.host_address_space()}/device:")
+    names = [device.name for device in context._logical_devices]
+    mine = [name for name in names if name.startswith(here)]
+    return tuple(Device(name.rsplit("device:", 1)[-1], _address(name)) for name in mine)
 
 
 def _address(name: str) -> int | None:
@@ -146,8 +150,9 @@ def _context_address() -> int:
 
 
 def has_several_devices() -> bool:
-    """Whether data can move at all."""
-    return len(devices()) > 1
+    """Whether data can move at all: to another device, or to another process of a cluster."""
+    context = _context()
+    return context._context_handle is not None and len(context._logical_devices or ()) > 1
 
 
 def handle_of(tensor: Any) -> int:

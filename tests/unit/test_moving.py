@@ -10,19 +10,18 @@ from tests.golden.recordings import ALL
 from tfnp_magic import model, verdict
 from tfnp_magic.model import Crossing, Moves, Recording, Site
 
-DEVICES = ("CPU:0", "CPU:1", "GPU:0", "GPU:1")
+REMOTE = "CPU:0 of /job:worker/replica:0/task:1"
+DEVICES = ("CPU:0", "CPU:1", "GPU:0", "GPU:1", REMOTE)
 MIRRORED = (True, False, None)
 
 
-@pytest.mark.parametrize(("device_from", "device_to"), itertools.product(DEVICES, repeat=2))
+@pytest.mark.parametrize(("device_from", "device_to"), list(itertools.permutations(DEVICES, 2)))
 @pytest.mark.parametrize("mirrored", MIRRORED)
 def test_input_moves_only_between_two_memories_and_without_a_mirror(
     device_from, device_to, mirrored
 ):
-    if device_from == device_to:
-        return
     storage, move = verdict.of_input(device_from, device_to, 40, mirrored, "Mul ran there")
-    both_host = device_from.startswith("CPU") and device_to.startswith("CPU")
+    both_host = {device_from, device_to} == {"CPU:0", "CPU:1"}
     assert (move.device_from, move.device_to) == (device_from, device_to)
     if both_host:
         assert (move.nbytes, move.mirror, storage.kind) == (0, False, "view")
@@ -88,7 +87,8 @@ def test_move_adds_its_buffer_to_what_the_reader_copied():
     assert moved(copied, True)[3:] == (40, 1)
     assert moved(shared, True)[3:] == (0, 0)
     assert moved(shared, True).kind == "view"
-    assert moved(copied, None)[3:] == (None, None)
+    assert moved(copied, None)[3:] == moved(shared, None)[3:] == (None, None)
+    assert (moved(copied, None).kind, moved(shared, None).kind) == ("copy", "unknown")
     assert moved(verdict.NOTHING, False, 0) == verdict.NOTHING
     host = verdict.of_reading("CPU:0", 40, None)
     assert verdict.with_move(copied, host) == copied

@@ -34,7 +34,7 @@ from tfnp_magic.kernels import (
     has_kernel,
     kernel_of,
 )
-from tfnp_magic.model import DEVICE_TO_DEVICE, HOST_DEVICE, is_host
+from tfnp_magic.model import DEVICE_TO_DEVICE, HOST_DEVICE, is_host, is_remote
 from tfnp_magic.placement import HANDLES, STAYS_ON_HOST, default_device
 from tfnp_magic.probes.dtype_hints import (
     Call,
@@ -222,9 +222,12 @@ class Transfers:
         if one.tensor.dtype.name == "int32" and is_host(own) and not is_host(device):
             why = f"{self._op}'s kernel wants it on {device}, and TensorFlow keeps int32 on host"
             yield _Leg(_data_of(one.tensor), own, device, False, why, INFERRED)
-        if own != device and (one.mirrors is None or device in one.mirrors):
-            mirrored = None if one.mirrors is None else True
-            yield _Leg(_data_of(one.tensor), own, device, mirrored, self._why(device))
+        if own == device:
+            return
+        if one.mirrors is None or is_remote(own) or is_remote(device):
+            yield _Leg(_data_of(one.tensor), own, device, None, self._why(device))
+        elif device in one.mirrors:
+            yield _Leg(_data_of(one.tensor), own, device, True, self._why(device))
 
     def _of_variables(self) -> Iterator[_Leg]:
         """Variables that the op read in C++: their values become tensors that nobody sees."""
@@ -328,7 +331,7 @@ class Transfers:
         wanted = default_device()
         kind = wanted.partition(":")[0]
         if (
-            target.startswith("CPU")
+            is_host(target)
             and kind != "CPU"
             and not has_kernel(self._op, wanted, self._kernel.types)
         ):

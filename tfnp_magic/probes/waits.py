@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from tfnp_magic import runtime
 from tfnp_magic.facts import runs_asynchronously, short_device
 from tfnp_magic.interrupts import raised_by_signal
-from tfnp_magic.model import is_host
+from tfnp_magic.model import is_host, is_remote
 from tfnp_magic.placement import placed_on
 from tfnp_magic.recorder import clock
 
@@ -46,7 +46,7 @@ def arrive(tensor: Any) -> Arrival | None:
     device = short_device(tensor.backing_device)
     if not runtime.has_several_devices() or is_host(device):
         return None
-    mirrored = runtime.is_mirrored_on_host(tensor)
+    mirrored = None if is_remote(device) else runtime.is_mirrored_on_host(tensor)
     if mirrored is None:
         return Arrival(None, None)
     return Arrival(mirrored, 0 if mirrored else _wait_for(device))
@@ -87,9 +87,9 @@ def _wait_for(device: str) -> int | None:
     """Wait for the ops on a device; None where that is not done.
 
     Where ops of this thread run asynchronously, another op's error would be raised here, and
-    be lost.
+    be lost. Another process's device is left alone.
     """
-    if runs_asynchronously():
+    if runs_asynchronously() or is_remote(device):
         return None
     execute = sys.modules["tensorflow.python.pywrap_tfe"].TFE_Py_Execute
     original = getattr(execute, "__wrapped__", execute)

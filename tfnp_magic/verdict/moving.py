@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from tfnp_magic.model import Move, Storage, is_host, kind_of_move
 from tfnp_magic.verdict.claims import (
+    COPY,
     INFERRED,
     NOTHING,
     OBSERVED,
+    UNKNOWN,
     copied,
     shared,
     unknown,
@@ -147,9 +149,10 @@ def with_move(storage: Storage, move: Move) -> Storage:
         )
     if move.nbytes is None:
         reason = f"moved or served by TensorFlow's mirror, which is not known; {storage.reason}"
-        return storage._replace(reason=reason, copied_bytes=None, copies=None)
+        kind = storage.kind if storage.kind == COPY else UNKNOWN
+        return storage._replace(kind=kind, reason=reason, copied_bytes=None, copies=None)
     reason = f"moved into host memory, where TensorFlow keeps it; {storage.reason}"
     nbytes = None if storage.copied_bytes is None else storage.copied_bytes + move.nbytes
     copies = None if storage.copies is None else storage.copies + (1 if move.nbytes else 0)
     evidence = storage.evidence or INFERRED
-    return Storage("copy", evidence, reason, nbytes, copies)
+    return Storage(COPY, evidence, reason, nbytes, copies)
