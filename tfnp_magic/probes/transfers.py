@@ -35,7 +35,7 @@ from tfnp_magic.kernels import (
     kernel_of,
 )
 from tfnp_magic.model import DEVICE_TO_DEVICE, HOST_DEVICE, is_host, is_remote
-from tfnp_magic.placement import HANDLES, STAYS_ON_HOST, default_device
+from tfnp_magic.placement import HANDLES, default_device
 from tfnp_magic.probes.dtype_hints import (
     Call,
     default_of,
@@ -202,8 +202,9 @@ class Transfers:
     def _of_tensor(self, one: _Input) -> Iterator[_Leg]:
         tensor, own = one.tensor, short_device(one.tensor.backing_device)
         on_host = None if self.device is None else self._is_on_host(one.position)
-        if own == self.device and on_host is False:  # most inputs: they are where they are read
-            return
+        is_mixed = on_host is False and self._is_mixed(tensor)
+        if own == self.device and on_host is False and not is_mixed:
+            return  # most inputs: they are where they are read
         dtype = tensor.dtype.name
         if dtype == "string" or dtype in HANDLES:
             return
@@ -212,22 +213,30 @@ class Transfers:
             yield _Leg(_data_of(tensor), own, target, False, self._why(target))
         if self.device is None or on_host is None:
             return
-        if not on_host:
-            yield from self._again(one, own, self.device)
+        if is_mixed:
+            why = f"{self._op}'s kernel has int32 in both memories, and takes it anew each time"
+            yield _Leg(_data_of(tensor), HOST_DEVICE, self.device, False, why, INFERRED)
+        if not on_host or dtype == "int32":
+            yield from self._by_mirror(one, own, HOST_DEVICE if on_host else self.device)
         elif not is_host(own):
             yield _Leg(_data_of(tensor), own, HOST_DEVICE, False, self._why_host(), INFERRED)
 
-    def _again(self, one: _Input, own: str, device: str) -> Iterator[_Leg]:
-        """What the op did beside making a mirror, or with one that was there."""
-        if one.tensor.dtype.name == "int32" and is_host(own) and not is_host(device):
-            why = f"{self._op}'s kernel wants it on {device}, and TensorFlow keeps int32 on host"
-            yield _Leg(_data_of(one.tensor), own, device, False, why, INFERRED)
-        if own == device:
+    def _is_mixed(self, tensor: Any) -> bool:
+        """Whether it is int32 for a kernel on an accelerator that leaves int32 in host memory.
+
+        Measured of ``ZerosLike`` and ``OnesLike``: what goes to the device does so at each call.
+        """
+        away = self.device is not None and not is_host(self.device)
+        return bool(away and self._kernel.on_host and tensor.dtype.name == "int32")
+
+    def _by_mirror(self, one: _Input, own: str, read_on: str) -> Iterator[_Leg]:
+        """What the op read elsewhere without a new mirror: by an old one, as far as is known."""
+        if own == read_on:
             return
-        if one.mirrors is None or is_remote(own) or is_remote(device):
-            yield _Leg(_data_of(one.tensor), own, device, None, self._why(device))
-        elif device in one.mirrors:
-            yield _Leg(_data_of(one.tensor), own, device, True, self._why(device))
+        if one.mirrors is None or is_remote(own) or is_remote(read_on):
+            yield _Leg(_data_of(one.tensor), own, read_on, None, self._why(read_on))
+        elif read_on in one.mirrors:
+            yield _Leg(_data_of(one.tensor), own, read_on, True, self._why(read_on))
 
     def _of_variables(self) -> Iterator[_Leg]:
         """Variables that the op read in C++: their values become tensors that nobody sees."""
@@ -252,15 +261,13 @@ class Transfers:
         if len(names) != len(values):
             return
         for (name, _), value in zip(names, values, strict=True):
-            on_host = name in self._kernel.on_host
+            if name not in self._kernel.on_host:
+                continue
             for tensor in tensors_in(value):
                 own = short_device(tensor.backing_device)
-                if on_host and own == self.device:
+                if own == self.device:
                     why = f"{self._op} leaves this result in host memory"
                     yield _Leg(_data_of(tensor), HOST_DEVICE, own, False, why, INFERRED)
-                elif not on_host and own != self.device and tensor.dtype.name == "int32":
-                    why = "TensorFlow keeps int32 in host memory"
-                    yield _Leg(_data_of(tensor), self.device, own, False, why, INFERRED)
 
     def _of_elements(self, result: Any) -> Iterator[_Leg]:
         """Elements that a pipeline hands out on a device: it moved them ahead."""
@@ -297,10 +304,10 @@ class Transfers:
         self, position: int, data: _Data, placed: str, mirrors: frozenset[str]
     ) -> Iterator[_Leg]:
         """What happened in the op to a tensor that lay at a known place before."""
-        if self.device is None or data.dtype in STAYS_ON_HOST:
+        if self.device is None or data.dtype == "string" or data.dtype in HANDLES:
             return
         if self._is_on_host(position):
-            if not is_host(placed):
+            if not is_host(placed) and data.dtype != "int32":
                 yield _Leg(data, placed, HOST_DEVICE, False, self._why_host(), INFERRED)
         elif placed != self.device:
             mirrored, why = self.device in mirrors, self._why(self.device)
