@@ -14,7 +14,7 @@ Data goes one way: call → probe → recorder → recording → views.
 ``importing``             waiting for the cell's own first ``import tensorflow``
 ``probes``                one module per chokepoint family, and their catalogue
 ``scope``                 which thread's and task's conversions belong to which trace
-``recorder``              attribution, settling, aggregation
+``recorder``, ``ledger``  attribution, settling; counting into crossings
 ``site``, ``handed``      frame → line; what the user handed to the library
 ``route``, ``into``       expression → public name; the dtype that it converts into
 ``facts``, ``verdict``    what can be read without moving; what it says of copy, cast, move

@@ -71,6 +71,11 @@ def has_kernel(op: str, device: str, types: Types) -> bool:
     return bool(_chosen(op, _kind(device), types))
 
 
+def has_own_kernel(op: str, device: str) -> bool:
+    """Whether there is one for this kind of device alone."""
+    return any(kernel.device_type == _kind(device) for kernel in _registered(op))
+
+
 class Kernel(NamedTuple):
     """What is known of the kernel that ran an op.
 

@@ -20,10 +20,10 @@ from tfnp_magic.facts import itemsize_of
 from tfnp_magic.handed import handed_instead, was_handed_over
 from tfnp_magic.hazards import Hazards, Shared
 from tfnp_magic.into import dtype_in, names_dtype
+from tfnp_magic.ledger import count, crossing_of, keep_house, uncount
 from tfnp_magic.model import (
     HOUSEKEEPING_ARRAY,
     HOUSEKEEPING_PYTHON,
-    MAX_SHAPES,
     Crossing,
     Move,
     Recording,
@@ -41,7 +41,7 @@ from tfnp_magic.route import (
     route_of,
 )
 from tfnp_magic.site import Label, Sources, Standpoint, stand
-from tfnp_magic.values import SAMPLE, ValueChange, merge
+from tfnp_magic.values import SAMPLE, ValueChange
 from tfnp_magic.verdict import VIEW, cast_of, is_cast, move_of, once_more
 
 clock = time.perf_counter_ns
@@ -219,7 +219,7 @@ class Recorder:
         spot = self._spot(where, frame, seen)
         self.hazards.pass_by(spot.site.inner or spot.site.line)
         if _is_housekeeping(seen, spot.route, where):
-            _keep_house(self.recording, seen)
+            keep_house(self.recording, seen)
         elif isinstance(seen.storage, Storage):
             _look_for_cast_before(seen, where, self)
             seen.asked = _is_asked_for(seen, spot, where)
@@ -259,7 +259,7 @@ class Recorder:
 
     def _amend(self, made: _Made, seen: Seen, nbytes: int) -> None:
         before = _verdict(made.spot, made.seen, made.storage)
-        _uncount(made.crossing, made.seen, before)
+        uncount(made.crossing, made.seen, before)
         storage = once_more(made.storage, nbytes, "TensorFlow cast it into another")
         self._add(made.spot, seen, storage)
         recent = self._made[threading.get_ident()]
@@ -346,9 +346,9 @@ class Recorder:
         with self._lock:
             crossing = self._ledger.get(key)
             if crossing is None:
-                crossing = self._ledger[key] = _crossing(spot, seen, verdict)
+                crossing = self._ledger[key] = crossing_of(spot.site, spot.route, seen, verdict)
                 self.recording.ledger.append(crossing)
-            _count(crossing, seen, verdict)
+            count(crossing, seen, verdict)
         if seen.shared is not None and storage.kind == VIEW and not seen.shared.is_over():
             route, direction = spot.route.name, seen.direction
             self.hazards.add(seen.shared, spot.site, route, direction, spot.names)
@@ -436,70 +436,6 @@ def _verdict(spot: _Spot, seen: Seen, storage: Storage) -> Verdict:
             seen.dtype_from, seen.dtype_to, asked=asked, observed=seen.both_ends, values=seen.values
         )
     return Verdict(storage, cast, seen.moved())
-
-
-def _crossing(spot: _Spot, seen: Seen, verdict: Verdict) -> Crossing:
-    storage, cast, move = verdict
-    return Crossing(
-        spot.site, spot.route.name, seen.direction, spot.route.explicit,
-        seen.dtype_from, seen.dtype_to, cast.kind, move.device_from, move.device_to,
-        storage.kind, storage.evidence, storage.reason, cast_evidence=cast.evidence,
-        move_evidence=move.evidence, mirror=move.mirror,
-    )  # fmt: skip
-
-
-def _count(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
-    crossing.count += 1
-    crossing.nbytes = _sum(crossing.nbytes, seen.nbytes)
-    crossing.copied_bytes = _sum(crossing.copied_bytes, verdict.storage.copied_bytes)
-    crossing.copies = _sum(crossing.copies, verdict.storage.copies)
-    crossing.moved_bytes = _sum(crossing.moved_bytes, verdict.move.nbytes)
-    crossing.duration_ns = _sum(crossing.duration_ns, seen.duration_ns)
-    crossing.waited_ns = _sum(crossing.waited_ns, seen.waited_ns)
-    values = verdict.cast.values
-    if values is not None:
-        crossing.values = values if crossing.values is None else merge(crossing.values, values)
-    shapes = crossing.shapes
-    if seen.shape in shapes or len(shapes) < MAX_SHAPES:
-        shapes[seen.shape] = shapes.get(seen.shape, 0) + 1
-    else:
-        crossing.other_shapes += 1
-
-
-def _uncount(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
-    """Take one conversion out again: more was seen of it."""
-    crossing.count -= 1
-    crossing.nbytes = _less(crossing.nbytes, seen.nbytes)
-    crossing.copied_bytes = _less(crossing.copied_bytes, verdict.storage.copied_bytes)
-    crossing.copies = _less(crossing.copies, verdict.storage.copies)
-    crossing.moved_bytes = _less(crossing.moved_bytes, verdict.move.nbytes)
-    crossing.duration_ns = _less(crossing.duration_ns, seen.duration_ns)
-    crossing.waited_ns = _less(crossing.waited_ns, seen.waited_ns)
-    if crossing.shapes.get(seen.shape):
-        crossing.shapes[seen.shape] -= 1
-        if not crossing.shapes[seen.shape]:
-            del crossing.shapes[seen.shape]
-    else:
-        crossing.other_shapes -= 1
-
-
-def _less(total: int | None, part: int | None) -> int | None:
-    return None if total is None or part is None else total - part
-
-
-def _sum(total: int | None, part: int | None) -> int | None:
-    return None if total is None or part is None else total + part
-
-
-def _keep_house(recording: Recording, seen: Seen) -> None:
-    """Count what is too small to tell."""
-    recording.housekeeping += 1
-    recording.housekeeping_bytes += seen.nbytes or 0
-    move = seen.moved()
-    if move.nbytes:
-        kind = model.kind_of_move(move.device_from, move.device_to)
-        moves = recording.housekeeping_moves
-        moves[kind] = moves.get(kind, 0) + move.nbytes
 
 
 def _is_housekeeping(seen: Seen, route: Route, where: Standpoint) -> bool:

@@ -89,6 +89,13 @@ def floats(rng, shape):
     return rng.uniform(-2, 2, shape).astype("f4")
 
 
+def wait_until(condition, seconds=5):
+    """Return when it holds, or after a time in which it should have come to hold."""
+    end = time.perf_counter() + seconds
+    while not condition() and time.perf_counter() < end:
+        time.sleep(0.01)
+
+
 # ---- what it is
 
 
@@ -141,7 +148,7 @@ def test_matrices_are_multiplied(tf, on, here, rng, transpose_a, transpose_b):
     a, b = floats(rng, (3, 4)), floats(rng, (4, 5))
     left, right = on(a.T if transpose_a else a), on(b.T if transpose_b else b)
     product = here(lambda: tf.matmul(left, right, transpose_a, transpose_b))
-    np.testing.assert_allclose(product, a @ b, rtol=1e-5, strict=True)
+    np.testing.assert_allclose(product, a @ b, rtol=1e-5)
 
 
 def test_relu_keeps_what_is_not_a_number(tf, on, here):
@@ -217,6 +224,14 @@ def test_an_operand_that_is_computed_late_reaches_the_variable(tf, accelerator, 
     np.testing.assert_allclose(variable.numpy(), array + array * array, rtol=1e-6)
 
 
+def test_a_variable_refuses_an_operand_of_another_shape(tf, on):
+    with tf.device("XPU:0"):
+        variable = tf.Variable(np.zeros(3, "f4"))
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        tf.raw_ops.AssignAddVariableOp(resource=variable.handle, value=on(np.ones(2, "f4")))
+    np.testing.assert_array_equal(variable.numpy(), [0, 0, 0])
+
+
 def test_what_has_no_kernel_there_runs_on_the_cpu(tf, on, copies, rng):
     array = floats(rng, 1000)
     tensor = on(array)
@@ -227,15 +242,14 @@ def test_what_has_no_kernel_there_runs_on_the_cpu(tf, on, copies, rng):
 
 
 def test_a_graph_runs_on_both_sides(tf, accelerator, on, copies, rng):
-    array = floats(rng, (10, 20))
-    tensor = on(array)
-    function = tf.function(lambda x: tf.reduce_sum(tf.exp(x + x) * x, 0))
-    function(tensor)
+    a, b = floats(rng, (10, 20)), floats(rng, (10, 20))
+    x, y = on(a), on(b)
+    function = tf.function(lambda x, y: tf.reduce_sum(tf.exp(x * y) - y, 0))
+    function(x, y)
     with accelerator.delay_kernels(SLOW):
-        total, copied = copies(lambda: function(tensor - 1))
-    assert copied == NOTHING._replace(d2h_calls=1, d2h_bytes=800, h2d_calls=2, h2d_bytes=804)
-    array -= 1
-    np.testing.assert_allclose(total.numpy(), (np.exp(array + array) * array).sum(0), rtol=1e-4)
+        total, copied = copies(lambda: function(y, x))
+    assert copied == NOTHING._replace(d2h_calls=1, d2h_bytes=800, h2d_calls=1, h2d_bytes=800)
+    np.testing.assert_allclose(total.numpy(), (np.exp(b * a) - a).sum(0), rtol=1e-4)
 
 
 # ---- counters
@@ -264,16 +278,19 @@ def test_a_copy_between_the_devices_counts_once(tf, on, copies, rng):
     np.testing.assert_array_equal(moved.numpy(), array)
 
 
-def test_a_copy_counts_when_it_is_asked_for(tf, accelerator, on, copies):
+def test_a_copy_counts_when_it_is_asked_for(tf, accelerator, on):
     """In a graph: eager reads wait for the device before they ask for a copy."""
     tensor = on(np.zeros(1000, "f4"))
     function = tf.function(lambda x: tf.exp(x + x))
     function(tensor)
+    before = accelerator.counters()
     with accelerator.held():
         caller = threading.Thread(target=function, args=[tensor])
-        _, copied = copies(lambda: (caller.start(), caller.join(0.3)))
-        assert caller.is_alive()
+        caller.start()
+        wait_until(lambda: accelerator.counters() != before)
+        copied = accelerator.counters().since(before)
         assert copied == NOTHING._replace(d2h_calls=1, d2h_bytes=4000)
+        assert caller.is_alive()
     caller.join()
 
 
@@ -283,6 +300,7 @@ def test_a_copy_counts_when_it_is_asked_for(tf, accelerator, on, copies):
 def test_a_kernel_is_asked_for_at_once_and_read_when_it_is_done(accelerator, on, rng):
     array = floats(rng, 1000)
     tensor, read = on(array), []
+    before = accelerator.counters()
     with accelerator.held():
         doubled = tensor + tensor
         assert accelerator.pending() == 1
@@ -291,6 +309,8 @@ def test_a_kernel_is_asked_for_at_once_and_read_when_it_is_done(accelerator, on,
         reader.join(0.3)
         assert reader.is_alive()
         assert not read
+        # TensorFlow waits for the whole device before it asks for the copy.
+        assert accelerator.counters() == before
     reader.join(10)
     np.testing.assert_array_equal(read, [array + array])
     assert accelerator.pending() == 0
@@ -332,22 +352,22 @@ def test_a_read_lasts_as_long_as_the_kernels_before_it(accelerator, on):
             tensor = tensor + tensor
     asked = time.perf_counter()
     tensor.numpy()
-    assert asked - start < 0.2
+    assert asked - start < 0.5
     assert time.perf_counter() - start >= 0.6
 
 
 def test_only_kernels_asked_for_inside_are_delayed(accelerator, on):
     tensor = on(np.ones(3, "f4"))
-    with accelerator.delay_kernels(SLOW):
+    with accelerator.delay_kernels(500_000):
         pass
     start = time.perf_counter()
     (tensor + tensor).numpy()
-    assert time.perf_counter() - start < SLOW / 1e6
+    assert time.perf_counter() - start < 0.5
 
 
 def test_sync_devices_waits_for_both(tf, accelerator, on):
     tensors = [on(np.ones(3, "f4"), device) for device in ("XPU:0", "XPU:1")]
-    with accelerator.delay_kernels(SLOW):
+    with accelerator.delay_kernels(500_000):
         for device, tensor in enumerate(tensors):
             with tf.device(f"XPU:{device}"):
                 tensor + tensor
@@ -403,13 +423,13 @@ def test_a_copy_between_devices_waits_for_who_still_reads_its_target(tf, acceler
 
 def test_both_devices_work_at_the_same_time(tf, accelerator, on):
     tensors = [on(np.ones(3, "f4"), device) for device in ("XPU:0", "XPU:1")]
-    with accelerator.delay_kernels(300_000):
+    with accelerator.delay_kernels(500_000):
         start = time.perf_counter()
         for device, tensor in enumerate(tensors):
             with tf.device(f"XPU:{device}"):
                 tensor + tensor
         tf.test.experimental.sync_devices()
-    assert 0.3 <= time.perf_counter() - start < 0.6
+    assert 0.5 <= time.perf_counter() - start < 0.9
 
 
 # ---- the end

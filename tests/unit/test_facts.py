@@ -81,7 +81,7 @@ def test_arrays_whose_spans_do_not_overlap_share_no_memory(one, other):
         ("", HOST),
         ("/job:localhost/replica:0/task:0/device:CPU:0", "CPU:0"),
         ("/job:localhost/replica:0/task:0/device:GPU:1", "GPU:1"),
-        ("/job:worker/replica:0/task:3/device:XPU:0", "XPU:0"),
+        ("/job:worker/replica:0/task:3/device:XPU:0", "XPU:0 of /job:worker/replica:0/task:3"),
         ("/device:TPU:7", "TPU:7"),
         ("GPU:0", "GPU:0"),
     ],

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from tfnp_magic import runtime
 from tfnp_magic.facts import runs_asynchronously, short_device
 from tfnp_magic.interrupts import raised_by_signal
+from tfnp_magic.kernels import has_own_kernel
 from tfnp_magic.model import is_host, is_remote
 from tfnp_magic.placement import placed_on
 from tfnp_magic.recorder import clock
@@ -89,7 +90,7 @@ def _wait_for(device: str) -> int | None:
     Where ops of this thread run asynchronously, another op's error would be raised here, and
     be lost. Another process's device is left alone.
     """
-    if runs_asynchronously() or is_remote(device):
+    if runs_asynchronously() or is_remote(device) or not _can_wait_for(device):
         return None
     execute = sys.modules["tensorflow.python.pywrap_tfe"].TFE_Py_Execute
     original = getattr(execute, "__wrapped__", execute)
@@ -102,3 +103,8 @@ def _wait_for(device: str) -> int | None:
             raise
         return None  # the user's own call will tell
     return clock() - started
+
+
+def _can_wait_for(device: str) -> bool:
+    """Whether `SyncDevice` waits there: its kernel for any device does so on GPUs alone."""
+    return device.upper().startswith("GPU") or has_own_kernel("SyncDevice", device)

@@ -288,8 +288,8 @@ void add_cast(TF_DataType from, TF_DataType to) {
 }  // namespace
 }  // namespace xpu
 
-// All for other types than int32: TensorFlow keeps those of a device in host memory, and has
-// kernels of its own for them.
+// TensorFlow has kernels of its own for int32, in host memory. A cast is what brings int32 into
+// a device's, as on a GPU.
 extern "C" void TF_InitKernel() {
   using namespace xpu;
   Kernel("SyncDevice", synchronize).add();
@@ -305,6 +305,8 @@ extern "C" void TF_InitKernel() {
         .add();
   add_cast<float, double>(TF_FLOAT, TF_DOUBLE);
   add_cast<double, float>(TF_DOUBLE, TF_FLOAT);
+  add_cast<float, int32_t>(TF_FLOAT, TF_INT32);
+  add_cast<int32_t, float>(TF_INT32, TF_FLOAT);
   add_cast<float, int64_t>(TF_FLOAT, TF_INT64);
   add_cast<int64_t, float>(TF_INT64, TF_FLOAT);
   add_cast<double, int64_t>(TF_DOUBLE, TF_INT64);

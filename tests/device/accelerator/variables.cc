@@ -17,6 +17,7 @@
 namespace xpu {
 namespace {
 
+using tensorflow::LookupResource;
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 
@@ -36,7 +37,7 @@ class UpdateVariable : public tensorflow::OpKernel {
   void Compute(OpKernelContext* context) override {
     tensorflow::core::RefCountPtr<tensorflow::Var> variable;
     OP_REQUIRES_OK(context,
-                   tensorflow::LookupResource(context, tensorflow::HandleFromInput(context, 0), &variable));
+                   LookupResource(context, tensorflow::HandleFromInput(context, 0), &variable));
     tensorflow::mutex_lock lock(*variable->mu());
     Tensor* old = variable->tensor();
     const Tensor& operand = context->input(1);
@@ -59,8 +60,8 @@ class UpdateVariable : public tensorflow::OpKernel {
   }
 };
 
-#define REGISTER(operation, T, Operation)                         \
-  REGISTER_KERNEL_BUILDER(                                        \
+#define REGISTER(operation, T, Operation)                                              \
+  REGISTER_KERNEL_BUILDER(                                                             \
       Name(operation).Device("XPU").HostMemory("resource").TypeConstraint<T>("dtype"), \
       UpdateVariable<T, Operation<T>>)
 

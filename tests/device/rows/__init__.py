@@ -7,6 +7,7 @@ from tests.device.rows import (
     copies,
     dtypes,
     graphs,
+    integers,
     libraries,
     operands,
     ops,
@@ -20,7 +21,7 @@ from tests.device.rows import (
 
 FAMILIES = (
     readers, questions, ops, operands, scalars, dtypes, copies, variables, libraries, pipelines,
-    strategies, graphs,
+    strategies, integers, graphs,
 )  # fmt: skip
 
 

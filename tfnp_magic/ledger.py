@@ -1,0 +1,78 @@
+"""What was seen, counted into the crossings of a recording."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tfnp_magic.model import MAX_SHAPES, Crossing, Recording, Site, Verdict, kind_of_move
+from tfnp_magic.values import merge
+
+if TYPE_CHECKING:
+    from tfnp_magic.recorder import Seen
+    from tfnp_magic.route import Route
+
+
+def crossing_of(site: Site, route: Route, seen: Seen, verdict: Verdict) -> Crossing:
+    """A crossing that nothing is counted in yet."""
+    storage, cast, move = verdict
+    return Crossing(
+        site, route.name, seen.direction, route.explicit,
+        seen.dtype_from, seen.dtype_to, cast.kind, move.device_from, move.device_to,
+        storage.kind, storage.evidence, storage.reason, cast_evidence=cast.evidence,
+        move_evidence=move.evidence, mirror=move.mirror,
+    )  # fmt: skip
+
+
+def count(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
+    """Count one conversion more."""
+    crossing.count += 1
+    crossing.nbytes = _sum(crossing.nbytes, seen.nbytes)
+    crossing.copied_bytes = _sum(crossing.copied_bytes, verdict.storage.copied_bytes)
+    crossing.copies = _sum(crossing.copies, verdict.storage.copies)
+    crossing.moved_bytes = _sum(crossing.moved_bytes, verdict.move.nbytes)
+    crossing.duration_ns = _sum(crossing.duration_ns, seen.duration_ns)
+    crossing.waited_ns = _sum(crossing.waited_ns, seen.waited_ns)
+    values = verdict.cast.values
+    if values is not None:
+        crossing.values = values if crossing.values is None else merge(crossing.values, values)
+    shapes = crossing.shapes
+    if seen.shape in shapes or len(shapes) < MAX_SHAPES:
+        shapes[seen.shape] = shapes.get(seen.shape, 0) + 1
+    else:
+        crossing.other_shapes += 1
+
+
+def uncount(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
+    """Take one conversion out again: more was seen of it."""
+    crossing.count -= 1
+    crossing.nbytes = _less(crossing.nbytes, seen.nbytes)
+    crossing.copied_bytes = _less(crossing.copied_bytes, verdict.storage.copied_bytes)
+    crossing.copies = _less(crossing.copies, verdict.storage.copies)
+    crossing.moved_bytes = _less(crossing.moved_bytes, verdict.move.nbytes)
+    crossing.duration_ns = _less(crossing.duration_ns, seen.duration_ns)
+    crossing.waited_ns = _less(crossing.waited_ns, seen.waited_ns)
+    if crossing.shapes.get(seen.shape):
+        crossing.shapes[seen.shape] -= 1
+        if not crossing.shapes[seen.shape]:
+            del crossing.shapes[seen.shape]
+    else:
+        crossing.other_shapes -= 1
+
+
+def _less(total: int | None, part: int | None) -> int | None:
+    return None if total is None or part is None else total - part
+
+
+def _sum(total: int | None, part: int | None) -> int | None:
+    return None if total is None or part is None else total + part
+
+
+def keep_house(recording: Recording, seen: Seen) -> None:
+    """Count what is too small to tell."""
+    recording.housekeeping += 1
+    recording.housekeeping_bytes += seen.nbytes or 0
+    move = seen.moved()
+    if move.nbytes:
+        kind = kind_of_move(move.device_from, move.device_to)
+        moves = recording.housekeeping_moves
+        moves[kind] = moves.get(kind, 0) + move.nbytes
