@@ -133,7 +133,8 @@ def lives_on_host(tensor: Any) -> bool:
 
 def _own_address() -> str:
     """``/job:worker/replica:0/task:1`` of this process (``Context.host_address_space``, 2.21)."""
-    return str(sys.modules["tensorflow.python.eager.context"].context().host_address_space())
+    module = sys.modules.get("tensorflow.python.eager.context")
+    return "" if module is None else str(module.context().host_address_space())
 
 
 def runs_asynchronously() -> bool:
@@ -192,10 +193,10 @@ def raw_value(tensor: Any) -> Any:
         return None
     if tensor.dtype.name in ("string", "resource", "variant"):
         return None
-    return _raw_read()(tensor)
+    return raw_read()(tensor)
 
 
-def _raw_read() -> Any:
+def raw_read() -> Any:
     """``EagerTensor._numpy_internal`` as TensorFlow made it, below any probe."""
     method = eager_tensor_type().__dict__["_numpy_internal"]
     return getattr(method, "__wrapped__", method)

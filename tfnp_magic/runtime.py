@@ -4,10 +4,11 @@ A tensor's handle keeps *mirrors*: copies on other devices, made when an op or a
 first needs them there, and served from then on. Whether there is one decides whether data
 moves. The functions asked here are exported by the wheel's own libraries; each answers from
 memory, runs no op, waits for none and copies nothing. Where one is missing, all answers are
-None: unknown.
+None: unknown; where only one of those for addresses is, addresses alone are.
 
-Sources (checked on 2.16 and 2.21): ``TensorHandle::HasLocalMirror`` and ``IsReady``
-(tensorflow/core/common_runtime/eager/tensor_handle.h), ``EagerContext::FindDeviceFromName``
+Sources (checked on 2.16 and 2.21): ``TensorHandle::HasLocalMirror``, ``IsReady`` and
+``TensorFromDevice`` (tensorflow/core/common_runtime/eager/tensor_handle.h), ``Tensor::data``
+(tensorflow/core/framework/tensor.h), ``EagerContext::FindDeviceFromName``
 (context.h), ``EagerTensor_Handle`` (tensorflow/python/eager/pywrap_tensor.h),
 ``TFE_TensorHandleCache::Lookup`` (pywrap_tensor_conversion.h), ``TFE_DeleteTensorHandle``
 (tensorflow/c/eager/c_api.h).
@@ -25,6 +26,7 @@ _LIBRARIES = (
     "python/lib_pywrap_tensorflow_common.so",  # 2.18 and later
     "python/_pywrap_tensorflow_internal.so",
     "libtensorflow_cc.so.2",
+    "libtensorflow_framework.so.2",
 )
 
 _HANDLE = "_Z18EagerTensor_HandlePK7_object"
@@ -37,9 +39,12 @@ _LOOK_UP = (
     "St17basic_string_viewIcSt11char_traitsIcEE"
 )
 _DELETE = "TFE_DeleteTensorHandle"
+_ON_DEVICE = "_ZNK10tensorflow12TensorHandle16TensorFromDeviceEPKNS_6DeviceEPPKNS_6TensorE"
+_DATA = "_ZNK10tensorflow6Tensor4dataEv"
 
 _POINTER, _OBJECT = ctypes.c_void_p, ctypes.py_object
-_SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+_Signature = tuple[Any, tuple[Any, ...]]
+_SIGNATURES: dict[str, _Signature] = {
     _HANDLE: (_POINTER, (_OBJECT,)),
     _HAS_MIRROR: (ctypes.c_bool, (_POINTER, _POINTER)),
     _IS_READY: (ctypes.c_bool, (_POINTER,)),
@@ -52,6 +57,11 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (_POINTER, _OBJECT, ctypes.c_int, _POINTER, ctypes.c_size_t, ctypes.c_char_p),
     ),
     _DELETE: (None, (_POINTER,)),
+}
+_SIGNATURES_FOR_ADDRESSES: dict[str, _Signature] = {
+    # Returns a Status in memory of the caller's, whose address comes first.
+    _ON_DEVICE: (_POINTER, (_POINTER, _POINTER, _POINTER, _POINTER)),
+    _DATA: (_POINTER, (_POINTER,)),
 }
 
 
@@ -67,23 +77,41 @@ class _Functions(NamedTuple):
     delete: Any
 
 
+class _AddressFunctions(NamedTuple):
+    """Those for addresses, called without the GIL: should one wait, ops that need it go on."""
+
+    on_device: Any
+    data: Any
+
+
 @functools.cache
 def _functions() -> _Functions | None:
     """All of them; None where a library or one of them is missing."""
-    if sys.platform != "linux" or sys.maxsize < 2**32:  # the C++ names and calls of that ABI
-        return None
-    package = pathlib.Path(sys.modules["tensorflow"].__file__ or "").parent
-    paths = [package / name for name in _LIBRARIES]
-    libraries = [ctypes.PyDLL(str(path)) for path in paths if path.exists()]
-    found = [_function(symbol, libraries) for symbol in _SIGNATURES]
+    found = _found(_SIGNATURES, ctypes.PyDLL)
     return None if None in found else _Functions(*found)
 
 
-def _function(symbol: str, libraries: list[ctypes.PyDLL]) -> Any:
+@functools.cache
+def _address_functions() -> _AddressFunctions | None:
+    found = _found(_SIGNATURES_FOR_ADDRESSES, ctypes.CDLL)
+    return None if None in found else _AddressFunctions(*found)
+
+
+def _found(signatures: dict[str, _Signature], load: type[ctypes.CDLL]) -> list[Any]:
+    """Each function, or None where it is missing."""
+    if sys.platform != "linux" or sys.maxsize < 2**32:  # the C++ names and calls of that ABI
+        return [None]
+    package = pathlib.Path(sys.modules["tensorflow"].__file__ or "").parent
+    paths = [package / name for name in _LIBRARIES]
+    libraries = [load(str(path)) for path in paths if path.exists()]
+    return [_function(symbol, signature, libraries) for symbol, signature in signatures.items()]
+
+
+def _function(symbol: str, signature: _Signature, libraries: list[ctypes.CDLL]) -> Any:
     for library in libraries:
         found = getattr(library, symbol, None)
         if found is not None:
-            found.restype, found.argtypes = _SIGNATURES[symbol]
+            found.restype, found.argtypes = signature
             return found
     return None
 
@@ -226,3 +254,47 @@ def mirrors_of_number(value: Any, dtype: int, device: str) -> frozenset[str] | N
         return _mirrors(functions, handle)
     finally:
         functions.delete(handle)
+
+
+def address_on(tensor: Any, device: str) -> int | None:
+    """Where the elements of an eager tensor begin in the memory of a device that holds them.
+
+    Parameters
+    ----------
+    tensor
+        Computed (`is_ready`), and its mirrors with it, which only asynchronous execution
+        leaves to be made later: it would be waited for.
+    device
+        Its own (``XPU:0``), or that of a mirror.
+
+    Returns
+    -------
+    int, or None
+        None for what has no elements, what the device does not hold, or where it is unknown.
+
+    Raises
+    ------
+    Exception
+        What the tensor's op failed with.
+    """
+    functions, addresses = _functions(), _address_functions()
+    if functions is None or addresses is None:
+        return None
+    tensor._shape_tuple()  # raises for an op that failed: the Status of an error would leak
+    handle = functions.handle(tensor)
+    for name, where in devices():
+        # Nor is a device asked that holds nothing: that is an error, too.
+        if name == device and (_is_at(tensor, name) or functions.has_mirror(handle, where)):
+            return _data(addresses, handle, where)
+    return None
+
+
+def _is_at(tensor: Any, name: str) -> bool:
+    """Whether a device of this process is the tensor's own."""
+    return tensor.backing_device == f"{_context().host_address_space()}/device:{name}"
+
+
+def _data(addresses: _AddressFunctions, handle: int, where: int | None) -> int | None:
+    status, found = ctypes.c_uint64(), ctypes.c_void_p()
+    addresses.on_device(ctypes.byref(status), handle, where, ctypes.byref(found))
+    return addresses.data(found) if found.value else None

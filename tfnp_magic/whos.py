@@ -7,7 +7,9 @@ promise some things stay unknown:
   update (an embedding's gradient) turns on the Variable's copy-on-read mode, which Python
   cannot ask for; from then on each read copies it whole (a 200 MB Variable: 200 MB more;
   measured on TensorFlow 2.21). So a Variable shares with the other names of itself only.
-- Memory on an accelerator, or in another process: found shared only by identity.
+- Memory of another process, and that of an accelerator where TensorFlow's runtime cannot be
+  asked for addresses: found shared only by identity.
+- Which memory a mirror has, in asynchronous execution: its copy may still wait for an op.
 - Shape and bytes of a tensor whose op has yet to run, in asynchronous execution: its shape may
   be known only then, and to ask for it is to wait.
 - Shapes that TensorFlow itself would find by ``.numpy()`` (``IndexedSlices.shape``, a uniform
@@ -25,7 +27,8 @@ from typing import TYPE_CHECKING, Any
 from tfnp_magic.advice import of_written
 from tfnp_magic.hazards import last_found
 from tfnp_magic.views import whos_view
-from tfnp_magic.whos_look import Holding, Look, known_types, look
+from tfnp_magic.whos_look import Holding, Look
+from tfnp_magic.whos_readers import known_types, look
 from tfnp_magic.whos_sharing import bytes_by_place, partition_of
 from tfnp_magic.writes import names_of
 
@@ -119,8 +122,8 @@ class Inventory:
         Bytes that all names hold together in each place (``host``, ``GPU:0``), with their
         mirrors, shared bytes counted once: of a group of strided views no more than the bytes
         between the lowest and the highest. What has no known size counts 0; a Variable that
-        shares memory with a tensor counts twice, and so do tensors that share memory on an
-        accelerator and, in asynchronous execution, views of a mirror.
+        shares memory with a tensor counts twice, and so does what shares memory with a tensor
+        that is `Holding.unlocated` or, in asynchronous execution, with a mirror.
     written
         What the last trace saw written to while it was shared, and still is: a sentence each.
     """

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfnp_magic import facts
 from tfnp_magic.whos_look import Part
 
 PAIRS_COMPARED = 500_000
@@ -42,10 +42,11 @@ class Partition:
 
 
 class _Extent(NamedTuple):
+    place: str
     start: int
     stop: int
     owner: int
-    view: np.ndarray[Any, Any]
+    view: np.ndarray[Any, Any] | None
     dense: bool
 
 
@@ -57,22 +58,24 @@ def partition_of(parts: Sequence[Sequence[Part]]) -> Partition:
         for part in its_parts:
             if part.nbytes != 0:
                 partition.join(owner, first.setdefault(part.key, owner))
-    _join_overlapping(sorted(_extents(parts), key=lambda extent: extent.start), partition)
+    extents = sorted(_extents(parts), key=lambda extent: (extent.place, extent.start))
+    for _, in_one_place in itertools.groupby(extents, key=lambda extent: extent.place):
+        _join_overlapping(in_one_place, partition)
     return partition
 
 
 def _extents(parts: Sequence[Sequence[Part]]) -> Iterator[_Extent]:
     for owner, its_parts in enumerate(parts):
         for part in its_parts:
-            if part.view is None:
-                continue
-            start, stop = facts.span_of_array(part.view)
-            if start < stop:
-                yield _Extent(start, stop, owner, part.view, _is_dense(part.view))
+            span = part.span
+            if span is not None and span.nbytes:
+                yield _Extent(part.place, *span, owner, part.view, _is_dense(part.view))
 
 
-def _is_dense(view: np.ndarray[Any, Any]) -> bool:
-    """Whether the elements fill their span, in whatever order of the axes."""
+def _is_dense(view: np.ndarray[Any, Any] | None) -> bool:
+    """Whether the elements fill their span, in whatever order of the axes; a tensor's do."""
+    if view is None:
+        return True
     expected = view.itemsize
     steps = zip(view.strides, view.shape, strict=True)
     for stride, length in sorted((abs(stride), length) for stride, length in steps if length > 1):
@@ -115,7 +118,7 @@ def _stop(extent: _Extent) -> int:
     return extent.stop
 
 
-def _share(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool | None:
+def _share(one: Any, other: Any) -> bool | None:
     """Whether two arrays have a byte in common; None when that is too hard to tell."""
     try:
         return np.shares_memory(one, other, max_work=EXACT_WORK)
@@ -131,10 +134,10 @@ def bytes_by_place(parts: Iterable[Part]) -> dict[str, int]:
 
 
 def _held_bytes(once: Sequence[Part]) -> int:
-    elsewhere = sum(part.nbytes or 0 for part in once if part.view is None)
+    elsewhere = sum(part.nbytes or 0 for part in once if part.span is None)
     own = union = reached = 0
-    views = [part.view for part in once if part.view is not None]
-    for (start, stop), nbytes in sorted((facts.span_of_array(view), view.nbytes) for view in views):
+    located = [(part.span, part.nbytes or 0) for part in once if part.span is not None]
+    for (start, stop), nbytes in sorted(located):
         own += nbytes
         union += max(0, stop - max(start, reached))
         reached = max(reached, stop)

@@ -17,7 +17,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 from tensorflow.python.framework import op_callbacks, weak_tensor
 
-from tfnp_magic import facts, runtime, whos_look
+from tfnp_magic import facts, runtime, whos_tensors
 from tfnp_magic.whos import Holding, Inventory, InventoryError, take_inventory
 
 
@@ -159,7 +159,7 @@ def test_a_runtime_that_cannot_be_asked_costs_only_what_it_would_have_told(monke
     ],
 )
 def test_bytes_are_counted_on_their_device_and_those_of_any_cpu_here_on_the_host(device, place):
-    assert whos_look._place(device) == place
+    assert whos_tensors._place(device) == place
 
 
 def test_the_total_tells_places_apart_with_host_memory_last():
@@ -175,10 +175,20 @@ def test_the_total_tells_places_apart_with_host_memory_last():
     )
 
 
-def test_it_is_said_that_memory_on_an_accelerator_is_not_compared():
-    row = Holding("x", "Tensor", device="XPU:0", backing_device="XPU:0")
-    text = repr(Inventory((row,), (), {}))
-    assert "Not known: whether different tensors on XPU:0 share memory there." in text
+def test_it_is_said_of_which_tensors_elsewhere_the_memory_could_not_be_compared():
+    x = Holding("x", "Tensor", device="XPU:0", backing_device="XPU:0", unlocated=("XPU:0",))
+    y = Holding("y", "Tensor", mirrors=("XPU:0", "XPU:1"), unlocated=("XPU:0", "XPU:1"))
+    z = Holding("z", "Tensor", device="XPU:0", backing_device="XPU:0")
+    v = Holding("v", "Variable", device="XPU:2", backing_device="XPU:2", unlocated=("XPU:2",))
+    assert (
+        "Not known: whether x shares memory on XPU:0 with another tensor there. It is counted in "
+        "full." in repr(Inventory((v, x, z), (), {}))
+    )
+    assert (
+        "Not known: whether x and y share memory on XPU:0 and XPU:1 with another tensor there. "
+        "Each is counted in full." in repr(Inventory((x, y), (), {}))
+    )
+    assert "with another tensor there" not in repr(Inventory((v, z), (), {}))
     assert "Not known" not in repr(take_inventory({"t": tf.ones(1), "a": np.ones(1)}))
 
 
@@ -482,7 +492,7 @@ def test_nor_is_a_variable_that_is_being_assigned_to(waiting):
 def test_what_is_not_known_to_be_computed_is_said_so(waiting, monkeypatch):
     """As on a system where TensorFlow's runtime cannot be asked."""
     t = waiting()
-    monkeypatch.setattr(runtime, "_function", lambda symbol: None)
+    monkeypatch.setattr(runtime, "_functions", lambda: None)
     found = take_inventory({"t": t})
     assert (found.rows[0].computed, found.rows[0].shape) == (None, None)
     assert "Tensor (may not be computed yet)" in repr(found)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -107,6 +109,86 @@ def test_a_view_of_a_tensor_on_an_accelerator_shares_with_its_mirror(everything)
     assert "Mirrored: TensorFlow keeps the copy of read" in repr(found)
 
 
+def device_bytes(tensor, device):
+    """What lies where the runtime says that the tensor does: the fake's memory is the host's."""
+    return ctypes.string_at(runtime.address_on(tensor, device), 4_000)
+
+
+def test_an_address_is_where_the_elements_are(everything, accelerator):
+    read, used = everything["read"], everything["used"]
+    assert device_bytes(read, "XPU:0") == device_bytes(used, "XPU:1") == F.tobytes()
+    assert device_bytes(used, "CPU:0") == device_bytes(read, "CPU:0") == F.tobytes()
+    assert runtime.address_on(read, "CPU:0") == everything["view"].ctypes.data
+    assert runtime.address_on(read, "XPU:1") is None
+    assert runtime.address_on(everything["words"], "XPU:0") is None
+    assert runtime.address_on(tf.zeros((0, 3)), "XPU:0") is None
+
+
+@pytest.fixture
+def aliases(on):
+    """Tensors of one buffer on XPU:0, and two others."""
+    names = {"t": on("XPU:0", F), "other": on("XPU:0", F), "elsewhere": on("XPU:1", F)}
+    with tf.device("XPU:0"):
+        names["same"] = tf.identity(names["t"])
+        names["shaped"] = tf.reshape(names["t"], (10, 100))
+    return names
+
+
+def test_tensors_that_alias_a_buffer_on_an_accelerator_share_it_and_count_once(aliases):
+    found = take_inventory(aliases)
+    assert [group.names for group in found.groups] == [("same", "shaped", "t")]
+    assert found.groups[0].certain
+    assert found.held == {"XPU:0": 8_000, "XPU:1": 4_000}
+    assert "Group 1: same, shaped and t share memory, 4.0 kB on XPU:0." in repr(found)
+    assert "Not known" not in repr(found)
+
+
+def test_an_empty_tensor_on_an_accelerator_shares_nothing_and_that_is_known(on):
+    found = take_inventory({"none": on("XPU:0", np.zeros((0, 3), "f4")), "t": on("XPU:0", F)})
+    assert (found.groups, found.rows[0].unlocated) == ((), ())
+
+
+def test_what_aliases_a_mirror_shares_with_its_tensor(on):
+    host = on("CPU:0", F)
+    with tf.device("XPU:1"):
+        alias = tf.identity(host)
+    found = take_inventory({"alias": alias, "host": host})
+    assert [group.names for group in found.groups] == [("alias", "host")]
+    assert found.held == {"host": 4_000, "XPU:1": 4_000}
+
+
+def test_parts_of_a_ragged_tensor_on_an_accelerator_share_with_it(on):
+    with tf.device("XPU:0"):
+        values = tf.constant(F)
+        ragged = tf.RaggedTensor.from_row_splits(tf.reshape(values, [-1]), np.array([0, 1_000]))
+    found = take_inventory({"ragged": ragged, "values": values})
+    assert [group.names for group in found.groups] == [("ragged", "values")]
+    assert found.held["XPU:0"] == 4_000 + 16
+
+
+@pytest.fixture
+def no_addresses(monkeypatch):
+    """A runtime that lacks one of the functions for addresses, but none of those for mirrors."""
+    monkeypatch.setitem(runtime._SIGNATURES_FOR_ADDRESSES, "of_no_version", (None, ()))
+    runtime._address_functions.cache_clear()
+    yield
+    monkeypatch.undo()
+    runtime._address_functions.cache_clear()
+
+
+def test_a_runtime_that_tells_no_addresses_still_tells_mirrors(aliases, no_addresses):
+    aliases["t"].numpy()
+    found = take_inventory(aliases)
+    assert (found.groups, found.held["XPU:0"]) == ((), 16_000)
+    rows = {row.name: row for row in found.rows}
+    assert (rows["t"].mirrors, rows["t"].unlocated) == (("host",), ("XPU:0",))
+    assert runtime.address_on(aliases["t"], "XPU:0") is None
+    assert (
+        "Not known: whether elsewhere, other, same, shaped and t share memory on XPU:0 and XPU:1 "
+        "with another tensor there. Each is counted in full." in repr(found)
+    )
+
+
 def test_looking_moves_nothing(everything, accelerator):
     before = accelerator.counters()
     found = take_inventory(everything)
@@ -128,12 +210,14 @@ def test_looking_does_not_wait_for_kernels(everything, accelerator):
     with accelerator.held():
         with tf.device("XPU:0"):
             everything["product"] = tensor * tensor
+            everything["same"] = tf.identity(everything["product"])
             everything["variable"].assign_add(everything["variable"])
         pending = accelerator.pending()
         found = take_inventory(everything)
         assert accelerator.pending() == pending > 0
     rows = {row.name: row for row in found.rows}
     assert (rows["product"].nbytes, rows["product"].device) == (4_000, "XPU:0")
+    assert rows["product"].group == rows["same"].group is not None
 
 
 # ---- asynchronous execution -------------------------------------------------------------
@@ -175,3 +259,37 @@ def test_nor_is_a_mirror_that_an_op_will_have_made(everything, waiting):
     found = take_inventory({"tensor": tensor})
     assert not runtime.is_ready(waiting)
     assert (found.rows[0].mirrors, found.held) == (("host",), {"XPU:0": 4_000, "host": 4_000})
+    assert found.rows[0].unlocated == ()
+
+
+def test_nor_is_a_mirror_on_an_accelerator(everything, waiting, accelerator):
+    """Its bytes count; its address is not known before it is made."""
+    host = everything["host"]
+    with tf.device("XPU:0"):
+        _ = tf.identity(host)
+    before = accelerator.counters()
+    found = take_inventory({"host": host})
+    assert not runtime.is_ready(waiting)
+    assert accelerator.counters() == before
+    (row,) = found.rows
+    assert (row.mirrors, row.unlocated) == (("XPU:0",), ("XPU:0",))
+    assert found.held == {"host": 4_000, "XPU:0": 4_000}
+    assert "Not known: whether host shares memory on XPU:0 with another tensor" in repr(found)
+
+
+def test_computed_tensors_are_compared_all_the_same(aliases, waiting):
+    found = take_inventory({**aliases, "waiting": waiting})
+    assert [group.names for group in found.groups] == [("same", "shaped", "t")]
+    assert not runtime.is_ready(waiting)
+
+
+def test_a_tensor_whose_op_failed_has_no_address_but_its_failure(accelerator):
+    """Raised before the runtime is asked: there the error would be nobody's to free."""
+    with context.execution_mode(context.ASYNC):
+        tensor = tf.py_function(lambda: 1 / 0, [], tf.float32)
+        while not runtime.is_ready(tensor):
+            time.sleep(0.01)
+        with pytest.raises(tf.errors.UnknownError):
+            runtime.address_on(tensor, "CPU:0")
+        assert take_inventory({"tensor": tensor}).rows[0].unlocated == ()
+        context.context().executor.clear_error()

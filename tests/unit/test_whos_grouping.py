@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import pickle
 import sys
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 from tfnp_magic import whos, whos_sharing
 from tfnp_magic.whos import Group, InventoryError, take_inventory
+from tfnp_magic.whos_look import Part
+from tfnp_magic.whos_sharing import bytes_by_place, partition_of
 
 LENGTHS = (6, 8)
 
@@ -95,6 +98,46 @@ def test_contiguous_bytes_are_counted_exactly_once(bounds):
     base = np.zeros(20, np.uint8)
     found = take_inventory({f"v{n}": base[a:b] for n, (a, b) in enumerate(bounds)})
     assert found.held_bytes == len({byte for a, b in bounds for byte in range(a, b)})
+
+
+STRETCHES = st.tuples(st.sampled_from(("XPU:0", "XPU:1")), st.integers(0, 20), st.integers(0, 6))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(STRETCHES, max_size=8))
+def test_memory_on_accelerators_is_compared_byte_by_byte_on_each_device(stretches):
+    """By brute force: sets of (device, byte)."""
+    parts = [Part(key, nbytes, None, *at) for key, (*at, nbytes) in enumerate(stretches)]
+    held = [{(place, start + n) for n in range(nbytes)} for place, start, nbytes in stretches]
+    partition = partition_of([[part] for part in parts])
+    for one, other in itertools.product(range(len(parts)), repeat=2):
+        if held[one] & held[other]:
+            assert partition.find(one) == partition.find(other)
+    groups = {}
+    for owner, its_bytes in enumerate(held):
+        groups.setdefault(partition.find(owner), []).append(its_bytes)
+    for one, other in itertools.combinations(groups.values(), 2):
+        assert not set.union(*one) & set.union(*other)
+    assert all(is_chain(group) for group in groups.values())
+    assert not partition.unsure
+    counted = {place: nbytes for place, nbytes in bytes_by_place(parts).items() if nbytes}
+    assert counted == collections.Counter(place for place, _ in set().union(*held))
+
+
+def is_chain(group):
+    """Whether all of the sets hang together by what they have in common."""
+    reached, left = set(group[0]), group[1:]
+    while touching := [one for one in left if one & reached]:
+        reached |= set.union(*touching)
+        left = [one for one in left if not one <= reached]
+    return not left
+
+
+def test_an_address_on_a_device_is_none_of_host_memory():
+    array = np.zeros(4)
+    elsewhere = Part("t", array.nbytes, None, "XPU:0", array.ctypes.data)
+    partition = partition_of([[Part("a", array.nbytes, array)], [elsewhere]])
+    assert partition.find(0) != partition.find(1)
 
 
 def test_interleaved_views_share_nothing():

@@ -6,6 +6,8 @@ import html as markup
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tfnp_magic.model import is_host
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -145,23 +147,16 @@ def sentences(inventory: Inventory) -> list[str]:
             f"Not known: whether {_listed(variables)} share{'s' * (len(variables) == 1)} memory "
             "with an array or a tensor. Reading a Variable can copy it, so it was not read."
         )
-    if elsewhere := _accelerators(inventory):
+    unlocated = [row for row in inventory.rows if row.unlocated and row.kind != "Variable"]
+    if unlocated:
+        places = sorted({place for row in unlocated for place in row.unlocated}, key=_order)
+        one = len(unlocated) == 1
         found.append(
-            f"Not known: whether different tensors on {_listed(elsewhere)} share memory there. "
-            "Each is counted in full."
+            f"Not known: whether {_listed([row.name for row in unlocated])} share{'s' * one} "
+            f"memory on {_listed(places)} with another tensor there. "
+            f"{'It' if one else 'Each'} is counted in full."
         )
     return found
-
-
-def _accelerators(inventory: Inventory) -> list[str]:
-    """Devices of the listed tensors whose memory has no address in this process."""
-    tensors = [row for row in inventory.rows if row.kind != "Variable"]
-    places = {place for row in tensors for place in (row.backing_device, *row.mirrors) if place}
-    return sorted((place for place in places if not _is_host(place)), key=_order)
-
-
-def _is_host(place: str) -> bool:
-    return place.startswith((HOST, "CPU:"))
 
 
 def _group_sentence(group: Group) -> str:
@@ -218,7 +213,7 @@ def _with_notes(fact: str, notes: Sequence[str]) -> str:
 def _place(row: Holding) -> str:
     """``XPU:0 (in host memory)``, ``XPU:0 (mirrored: host)``."""
     held, mirrors = row.backing_device, ", ".join(row.mirrors)
-    elsewhere = "" if held in (None, row.device) else _at(HOST if _is_host(held) else held)
+    elsewhere = "" if held in (None, row.device) else _at(HOST if is_host(held) else held)
     return _with_notes(
         row.device or UNKNOWN, [elsewhere, f"mirrored: {mirrors}" if mirrors else ""]
     )
