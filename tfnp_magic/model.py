@@ -40,6 +40,11 @@ def is_remote(device: str) -> bool:
     return OF_PROCESS in device
 
 
+def is_custom(device: str) -> bool:
+    """Whether a program registered the device itself: what it does with data is its own."""
+    return device.upper().startswith("CUSTOM")
+
+
 def kind_of_move(device_from: str, device_to: str) -> str:
     """``host to device``, ``device to host``, ``device to device``; empty where nothing moves."""
     if device_from == device_to:

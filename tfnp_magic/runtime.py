@@ -183,13 +183,43 @@ def has_several_devices() -> bool:
     return context._context_handle is not None and len(context._logical_devices or ()) > 1
 
 
+class _Handle(NamedTuple):
+    """The address of a tensor's handle, and what can be asked of it."""
+
+    address: int
+    functions: _Functions
+
+
+def _handle(tensor: Any) -> _Handle | None:
+    """A tensor's handle; None where nothing can be asked of it.
+
+    A custom device's handles (``ParallelDevice``, DTensor) are of another class: asked the same,
+    they would end the process. Such a device is not among TensorFlow's own.
+    """
+    functions = _functions()
+    if functions is None or not _is_own(tensor.backing_device):
+        return None
+    return _Handle(functions.handle(tensor), functions)
+
+
+def _is_own(device: str | None) -> bool:
+    """Whether a device, by its full name, is one of TensorFlow's own."""
+    listed = _context()._context_devices
+    return bool(listed) and device in _names_of(id(listed), len(listed))
+
+
+@functools.lru_cache(maxsize=4)
+def _names_of(*_: int) -> frozenset[str]:
+    return frozenset(_context()._context_devices)
+
+
 def handle_of(tensor: Any) -> int:
     """What identifies an eager tensor's data: two tensors may share one handle.
 
     Where the runtime cannot be asked, the tensor's own ``id()``.
     """
-    functions = _functions()
-    return id(tensor) if functions is None else int(functions.handle(tensor))
+    handle = _handle(tensor)
+    return id(tensor) if handle is None else handle.address
 
 
 def is_ready(tensor: Any) -> bool | None:
@@ -197,33 +227,31 @@ def is_ready(tensor: Any) -> bool | None:
 
     On an accelerator, kernels may still be at work on it.
     """
-    functions = _functions()
-    return None if functions is None else bool(functions.is_ready(functions.handle(tensor)))
+    handle = _handle(tensor)
+    return None if handle is None else bool(handle.functions.is_ready(handle.address))
 
 
 def mirrors_of(tensor: Any) -> frozenset[str] | None:
     """Names of the devices that hold a copy of an eager tensor, beside its own; None if unknown."""
-    functions = _functions()
-    return None if functions is None else _mirrors(functions, functions.handle(tensor))
+    handle = _handle(tensor)
+    return None if handle is None else _mirrors(handle)
 
 
 _NONE: frozenset[str] = frozenset()
 
 
-def _mirrors(functions: _Functions, handle: int) -> frozenset[str]:
-    has_mirror, found = functions.has_mirror, _NONE
+def _mirrors(handle: _Handle) -> frozenset[str]:
+    has_mirror, found = handle.functions.has_mirror, _NONE
     for name, address in devices():
-        if has_mirror(handle, address):
+        if has_mirror(handle.address, address):
             found |= {name}
     return found
 
 
 def is_mirrored_on_host(tensor: Any) -> bool | None:
     """Whether host memory holds a copy of a tensor that lives elsewhere; None if unknown."""
-    functions = _functions()
-    if functions is None:
-        return None
-    return bool(functions.has_mirror(functions.handle(tensor), None))
+    handle = _handle(tensor)
+    return None if handle is None else bool(handle.functions.has_mirror(handle.address, None))
 
 
 def mirrors_of_number(value: Any, dtype: int, device: str) -> frozenset[str] | None:
@@ -244,14 +272,14 @@ def mirrors_of_number(value: Any, dtype: int, device: str) -> frozenset[str] | N
         None where it keeps no such tensor, or where that is unknown.
     """
     functions = _functions()
-    if functions is None:
+    if functions is None or not (device == "" or _is_own(device)):
         return None
     name, context = device.encode(), _context_address()
     handle = functions.look_up(functions.cache(), value, dtype, context, len(name), name)
     if not handle:
         return None
     try:
-        return _mirrors(functions, handle)
+        return _mirrors(_Handle(handle, functions))
     finally:
         functions.delete(handle)
 
@@ -277,15 +305,15 @@ def address_on(tensor: Any, device: str) -> int | None:
     Exception
         What the tensor's op failed with.
     """
-    functions, addresses = _functions(), _address_functions()
-    if functions is None or addresses is None:
+    handle, addresses = _handle(tensor), _address_functions()
+    if handle is None or addresses is None:
         return None
     tensor._shape_tuple()  # raises for an op that failed: the Status of an error would leak
-    handle = functions.handle(tensor)
+    has_mirror = handle.functions.has_mirror
     for name, where in devices():
         # Nor is a device asked that holds nothing: that is an error, too.
-        if name == device and (_is_at(tensor, name) or functions.has_mirror(handle, where)):
-            return _data(addresses, handle, where)
+        if name == device and (_is_at(tensor, name) or has_mirror(handle.address, where)):
+            return _data(addresses, handle.address, where)
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfnp_magic.model import Move, Storage, is_host, kind_of_move
+from tfnp_magic.model import Move, Storage, is_custom, is_host, kind_of_move
 from tfnp_magic.verdict.claims import (
     COPY,
     INFERRED,
@@ -71,6 +71,10 @@ def of_device_copy(
     same_memory
         Whether both were seen to lie in one buffer; None where they could not be looked at.
     """
+    if is_custom(device_from) or is_custom(device_to):
+        return unknown("the custom device copies as it likes"), Move(
+            device_from, device_to, None, ""
+        )
     if kind_of_move(device_from, device_to):
         move = Move(device_from, device_to, nbytes, OBSERVED)
         if nbytes == 0:
@@ -110,6 +114,8 @@ def of_placing(
     """
     if is_host(device):
         return Move("host", device, 0, "")
+    if is_custom(device):
+        return Move("host", device, None, "")
     if kept:
         return Move("host", device, 0, evidence, mirror=True)
     return Move("host", device, nbytes, evidence)
