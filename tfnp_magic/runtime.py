@@ -141,12 +141,17 @@ def devices() -> tuple[Device, ...]:
     Source: ``Context._logical_devices`` and ``_context_handle``
     (tensorflow/python/eager/context.py, 2.16 to 2.21), which asking does not set up.
     """
-    context = _context()
-    listed = context._logical_devices
-    if context._context_handle is None or not listed:
-        return ()
+    listed = _listed("_logical_devices")
     # Joining a cluster makes the list anew.
-    return _devices_of(id(listed), len(listed))
+    return _devices_of(id(listed), len(listed)) if listed else ()
+
+
+def _listed(name: str) -> list[Any]:
+    """A list of the context's; empty before it is set up, when it may lack the attribute."""
+    context = _context()
+    if getattr(context, "_context_handle", None) is None:
+        return []
+    return getattr(context, name, None) or []
 
 
 @functools.lru_cache(maxsize=4)
@@ -179,8 +184,7 @@ def _context_address() -> int:
 
 def has_several_devices() -> bool:
     """Whether data can move at all: to another device, or to another process of a cluster."""
-    context = _context()
-    return context._context_handle is not None and len(context._logical_devices or ()) > 1
+    return len(_listed("_logical_devices")) > 1
 
 
 class _Handle(NamedTuple):
@@ -204,7 +208,7 @@ def _handle(tensor: Any) -> _Handle | None:
 
 def _is_own(device: str | None) -> bool:
     """Whether a device, by its full name, is one of TensorFlow's own."""
-    listed = _context()._context_devices
+    listed = _listed("_context_devices")
     return bool(listed) and device in _names_of(id(listed), len(listed))
 
 
