@@ -31,7 +31,7 @@ from tfnp_magic.facts import (
     tensor_nbytes,
 )
 from tfnp_magic.hazards import shared_with
-from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Storage
+from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Storage, is_host
 from tfnp_magic.probes.allocations import Taken, ring
 from tfnp_magic.probes.dtype_hints import default_of
 from tfnp_magic.probes.patch import AttributePatch, CodePatch, without_our_frame
@@ -122,15 +122,15 @@ def _around_init(original: Any) -> Any:
 
 def _wait(value: Any, device: Any = None, dtype: int | None = None) -> int | None:
     """Wait for the device that the tensor will be copied to; see `wait_before_placing`."""
+    if not runtime.has_several_devices():
+        return 0
     if dtype:
         wanted = sys.modules["tensorflow"].as_dtype(dtype).name
     elif isinstance(value, np.ndarray | np.generic):
         wanted = "string" if value.dtype.kind in "OSU" else value.dtype.name
     else:
         wanted = default_of(value)
-    if wanted is None:
-        return None if runtime.has_several_devices() else 0
-    return wait_before_placing(wanted)
+    return None if wanted is None else wait_before_placing(wanted)
 
 
 def _describe_made(waited_ns: int | None, tensor: Any, *made: Any) -> Seen | None:
@@ -281,6 +281,7 @@ def _seen(
 def _of(
     tensor: Any, dtype: str, nbytes: int | None, storage: Storage, duration_ns: int, identity: int
 ) -> Seen:
+    device = short_device(tensor.backing_device)
     return Seen(
         "tf.constant",
         NUMPY_TO_TENSORFLOW,
@@ -288,10 +289,10 @@ def _of(
         dtype,
         tensor.dtype.name,
         HOST,
-        short_device(tensor.backing_device),
+        device,
         nbytes,
         storage,
         duration_ns,
         identity,
-        move=of_placing(short_device(tensor.backing_device), tensor_nbytes(tensor)),
+        move=None if is_host(device) else of_placing(device, tensor_nbytes(tensor)),
     )

@@ -78,8 +78,6 @@ def wait_before_copy(tensor: Any, device: str | None) -> int | None:
 
 def wait_before_placing(dtype: str) -> int | None:
     """Wait for the device that a value of this dtype will be copied to; the same otherwise."""
-    if not runtime.has_several_devices():
-        return 0
     device = placed_on(dtype)
     return 0 if is_host(device) else _wait_for(device)
 
