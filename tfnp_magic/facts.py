@@ -159,8 +159,7 @@ def is_computed(tensor: Any) -> bool:
     On an accelerator, kernels may still be at work on it. Where the runtime cannot be asked,
     nothing that this thread made asynchronously counts as computed.
     """
-    ready = runtime.is_ready(tensor)
-    return not runs_asynchronously() if ready is None else ready
+    return not runs_asynchronously() or bool(runtime.is_ready(tensor))
 
 
 def host_view(tensor: Any) -> np.ndarray[Any, Any] | None:
