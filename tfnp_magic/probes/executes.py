@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from tfnp_magic import runtime
 from tfnp_magic.probes import transfers
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 
@@ -17,7 +18,9 @@ NAME = transfers.NAME
 
 
 def patches() -> list[AttributePatch]:
-    """The module's attributes, looked up at each call."""
+    """The module's attributes, looked up at each call; none where nothing can move."""
+    if runtime.devices() and not runtime.has_several_devices():
+        return []
     module = sys.modules["tensorflow.python.pywrap_tfe"]
     return [
         AttributePatch(module, "TFE_Py_Execute", _around),
