@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfnp_magic import runtime
-from tfnp_magic.model import OF_PROCESS
+from tfnp_magic.model import OF_PROCESS, is_host
 
 ALIGNMENT = 64
 """Bytes: TensorFlow shares an array's memory only at a multiple of this.
@@ -121,14 +121,7 @@ def lives_on_host(tensor: Any) -> bool:
 
     A CPU tensor of another worker of a cluster is not: looking at it would fetch it.
     """
-    backing = tensor.backing_device
-    if backing is None:
-        return True
-    if ":CPU:" not in backing.upper():
-        return False
-    if backing.startswith("/job:localhost/"):
-        return True
-    return bool(backing.startswith(_own_address() + "/"))
+    return is_host(short_device(tensor.backing_device))
 
 
 def _own_address() -> str:

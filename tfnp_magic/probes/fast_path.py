@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -133,27 +132,18 @@ def _tell(
     frame = sys._getframe(2)
     left = list(taken or ())
     for position, value in enumerate(call.inputs):
-        seen: list[Seen] = []
-        for source in _sources(value):
-            describe = _kept_in(seen, _describe)
-            kept = transfers is not None and transfers.is_kept(position)
-            report(NAME, hearing, frame, describe, op, position, call, source, result, left, kept)
+        kept = transfers is not None and transfers.is_kept(position)
+        told = [
+            report(NAME, hearing, frame, _describe, op, position, call, source, result, left, kept)
+            for source in _sources(value)
+        ]
         if _is_python_value(value):
-            describe = _kept_in(seen, _describe_python)
-            report(NAME, hearing, frame, describe, op, position, call, value, transfers)
+            told.append(
+                report(NAME, hearing, frame, _describe_python, op, position, call, value, kept)
+            )
         if transfers is not None:
-            for one in seen:
-                report(NAME, hearing, frame, transfers.of_value, position, one)
-
-
-def _kept_in(seen: list[Seen], describe: Callable[..., Seen]) -> Callable[..., Seen]:
-    """The same, with what it gives put into the list, too."""
-
-    def described(*args: Any) -> Seen:
-        seen.append(describe(*args))
-        return seen[-1]
-
-    return described
+            for seen in filter(None, told):
+                report(NAME, hearing, frame, transfers.of_value, position, seen)
 
 
 def _sources(value: Any) -> list[Any]:
@@ -178,14 +168,11 @@ def _is_python_value(value: Any) -> bool:
     return isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic)
 
 
-def _describe_python(
-    op: str, position: int, call: Call, value: Any, transfers: Transfers | None
-) -> Seen:
+def _describe_python(op: str, position: int, call: Call, value: Any, kept: bool) -> Seen:
     """A Python number or sequence: its tensor is never seen, its bytes are TensorFlow's default."""
     dtype_to = wanted_dtype(op, position, call) or default_of(value) or "float32"
     shape = np.shape(value) if isinstance(value, list | tuple) else ()
     nbytes = math.prod(shape) * (itemsize_of(dtype_to) or 0)
-    kept = transfers is not None and transfers.is_kept(position)
     storage, device = of_python(nbytes, kept=kept), placed_on(dtype_to)
     return Seen(
         f"tf.raw_ops.{op}",

@@ -48,8 +48,8 @@ def report(
     frame: FrameType | None,
     describe: Callable[..., Seen | None],
     *args: Any,
-) -> None:
-    """Describe a conversion that has succeeded, and tell the recorders.
+) -> Seen | None:
+    """Describe a conversion that has succeeded, tell the recorders, and return what was seen.
 
     The user's call is done: whatever goes wrong in here costs the recording, which
     says so, and never the user's cell.
@@ -66,6 +66,7 @@ def report(
         Makes what was seen; None means that it was no conversion.
     """
     hearing = [recorder for recorder in hearing if recorder.hears(probe)]
+    seen = None
     try:
         compare_for(hearing)
         seen = describe(*args) if hearing else None
@@ -77,6 +78,7 @@ def report(
             raise
         for recorder in hearing:
             recorder.silence(probe, error)
+    return seen
 
 
 def ask(probe: str, hearing: list[Recorder], question: Callable[..., _T], *args: Any) -> _T | None:
