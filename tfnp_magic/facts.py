@@ -137,7 +137,7 @@ def runs_asynchronously() -> bool:
     the ``Executor`` object that it makes: that one waits for its ops when it dies, and
     loses an interrupt that arrives then.
     """
-    handle = sys.modules["tensorflow.python.eager.context"].context()._handle
+    handle = runtime.context()._handle
     tfe = sys.modules["tensorflow.python.pywrap_tfe"]
     executor = tfe.TFE_ContextGetExecutorForThread(handle)
     try:

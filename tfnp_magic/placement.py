@@ -7,8 +7,6 @@ first accelerator; int32 and strings stay in host memory, whatever device they c
 
 from __future__ import annotations
 
-import sys
-
 from tfnp_magic import runtime
 from tfnp_magic.facts import short_device
 from tfnp_magic.model import HOST_DEVICE, is_host, is_remote
@@ -22,7 +20,7 @@ STAYS_ON_HOST = frozenset({"int32", "string", *HANDLES})
 
 def default_device() -> str:
     """Where TensorFlow places what it converts, here and now: ``GPU:0``."""
-    name = sys.modules["tensorflow.python.eager.context"].context().device_name
+    name = runtime.context().device_name
     if name:
         return short_device(name)
     known = [device.name for device in runtime.devices()]

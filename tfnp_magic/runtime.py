@@ -131,7 +131,8 @@ class Device(NamedTuple):
     address: int | None
 
 
-def _context() -> Any:
+def context() -> Any:
+    """TensorFlow's own context; call it only when TensorFlow is loaded."""
     return sys.modules["tensorflow.python.eager.context"].context()
 
 
@@ -148,17 +149,17 @@ def devices() -> tuple[Device, ...]:
 
 def _listed(name: str) -> list[Any]:
     """A list of the context's; empty before it is set up, when it may lack the attribute."""
-    context = _context()
-    if getattr(context, "_context_handle", None) is None:
+    now = context()
+    if getattr(now, "_context_handle", None) is None:
         return []
-    return getattr(context, name, None) or []
+    return getattr(now, name, None) or []
 
 
 @functools.lru_cache(maxsize=4)
 def _devices_of(*_: int) -> tuple[Device, ...]:
-    context = _context()
-    here = ("/device:", f"{context.host_address_space()}/device:")
-    names = [device.name for device in context._logical_devices]
+    now = context()
+    here = ("/device:", f"{now.host_address_space()}/device:")
+    names = [device.name for device in now._logical_devices]
     mine = [name for name in names if name.startswith(here)]
     return tuple(Device(name.rsplit("device:", 1)[-1], _address(name)) for name in mine)
 
@@ -174,7 +175,7 @@ def _address(name: str) -> int | None:
 
 
 def _context_address() -> int:
-    capsule = _context()._context_handle
+    capsule = context()._context_handle
     name = ctypes.pythonapi.PyCapsule_GetName
     name.restype, name.argtypes = ctypes.c_char_p, (_OBJECT,)
     pointer = ctypes.pythonapi.PyCapsule_GetPointer
@@ -214,7 +215,7 @@ def _is_own(device: str | None) -> bool:
 
 @functools.lru_cache(maxsize=4)
 def _names_of(*_: int) -> frozenset[str]:
-    return frozenset(_context()._context_devices)
+    return frozenset(context()._context_devices)
 
 
 def handle_of(tensor: Any) -> int:
@@ -278,8 +279,8 @@ def mirrors_of_number(value: Any, dtype: int, device: str) -> frozenset[str] | N
     functions = _functions()
     if functions is None or not (device == "" or _is_own(device)):
         return None
-    name, context = device.encode(), _context_address()
-    handle = functions.look_up(functions.cache(), value, dtype, context, len(name), name)
+    name, address = device.encode(), _context_address()
+    handle = functions.look_up(functions.cache(), value, dtype, address, len(name), name)
     if not handle:
         return None
     try:
@@ -323,7 +324,7 @@ def address_on(tensor: Any, device: str) -> int | None:
 
 def _is_at(tensor: Any, name: str) -> bool:
     """Whether a device of this process is the tensor's own."""
-    return tensor.backing_device == f"{_context().host_address_space()}/device:{name}"
+    return tensor.backing_device == f"{context().host_address_space()}/device:{name}"
 
 
 def _data(addresses: _AddressFunctions, handle: int, where: int | None) -> int | None:

@@ -48,7 +48,7 @@ def test_tensor_of_a_custom_device_is_not_asked_about(names):
     assert runtime.handle_of(tensor) == id(tensor)
     with names["parallel"]:
         names["tf"].constant(7.5)
-        device = runtime._context().device_name
+        device = runtime.context().device_name
     assert runtime.mirrors_of_number(7.5, 0, device) is None
 
 

@@ -387,7 +387,7 @@ def tensors_in(value: Any) -> Iterator[Any]:
 def _mirrors_of_number(value: Any, dtype: str | None) -> frozenset[str] | None:
     """Devices that hold a copy of a Python number that TensorFlow kept; None if it kept none."""
     numbers = [0] if dtype is None else [_number_of(dtype), 0]
-    device = sys.modules["tensorflow.python.eager.context"].context().device_name or ""
+    device = runtime.context().device_name or ""
     found = (runtime.mirrors_of_number(value, number, device) for number in numbers)
     return next((mirrors for mirrors in found if mirrors is not None), None)
 

@@ -92,7 +92,7 @@ def _wait_for(device: str) -> int | None:
         return None
     execute = sys.modules["tensorflow.python.pywrap_tfe"].TFE_Py_Execute
     original = getattr(execute, "__wrapped__", execute)
-    context = sys.modules["tensorflow.python.eager.context"].context()
+    context = runtime.context()
     started = clock()
     try:
         original(context._handle, f"/device:{device}", "SyncDevice", [], (), 0)
