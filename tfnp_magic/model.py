@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from tfnp_magic.activity import FunctionCalls, ModelCalls, Pipeline
     from tfnp_magic.values import ValueChange
 
 NUMPY_TO_TENSORFLOW = "numpy → tensorflow"
@@ -327,6 +328,9 @@ class Recording:
         Crossings of threads or tasks that the traced code did not start.
     graph_calls
         How often a ``tf.function`` graph ran; what happens inside is not seen.
+    functions, pipelines, models
+        The ``tf.function`` calls, ``tf.data`` pipelines and Keras models that drove
+        conversions; see `tfnp_magic.activity`.
     not_seen
         Kinds of conversion that this run could not see, a sentence each.
     lost
@@ -350,6 +354,9 @@ class Recording:
     housekeeping_moves: dict[str, int] = dataclasses.field(default_factory=dict)
     left_out: int = 0
     graph_calls: int = 0
+    functions: list[FunctionCalls] = dataclasses.field(default_factory=list)
+    pipelines: list[Pipeline] = dataclasses.field(default_factory=list)
+    models: list[ModelCalls] = dataclasses.field(default_factory=list)
     not_seen: list[str] = dataclasses.field(default_factory=list)
     lost: list[str] = dataclasses.field(default_factory=list)
     duration_ns: int = 0

@@ -26,6 +26,7 @@ from tfnp_magic.model import (
     HOUSEKEEPING_PYTHON,
     Crossing,
     Move,
+    Place,
     Recording,
     Site,
     Storage,
@@ -40,6 +41,7 @@ from tfnp_magic.route import (
     reader_of,
     route_of,
 )
+from tfnp_magic.scope import inner
 from tfnp_magic.site import Label, Sources, Standpoint, stand
 from tfnp_magic.values import SAMPLE, ValueChange
 from tfnp_magic.verdict import VIEW, cast_of, is_cast, move_of, once_more
@@ -47,6 +49,13 @@ from tfnp_magic.verdict import VIEW, cast_of, is_cast, move_of, once_more
 clock = time.perf_counter_ns
 
 Values = Callable[[], "ValueChange | None"]
+
+
+class Observer(Protocol):
+    """Somebody who counts what goes into a recording, by something longer than a line."""
+
+    def observe(self, seen: Seen, site: Site, *, small: bool) -> None:
+        """One conversion more, on this thread; `small` if it is only counted."""
 
 
 class Look(Protocol):
@@ -206,6 +215,7 @@ class Recorder:
         self._ledger: dict[tuple[Any, ...], Crossing] = {}
         self._unsettled: dict[int, _Unsettled] = {}
         self._made: dict[int, deque[_Made]] = {}
+        self.observers: list[Observer] = []
         self.hazards = Hazards(recording)
         # What was asked for in full is not bounded.
         self.budget = None if values_limit is None else Budget()
@@ -218,7 +228,10 @@ class Recorder:
         where = stand(frame, self._cell_files)
         spot = self._spot(where, frame, seen)
         self.hazards.pass_by(spot.site.inner or spot.site.line)
-        if _is_housekeeping(seen, spot.route, where):
+        small = _is_housekeeping(seen, spot.route, where)
+        for observer in self.observers:
+            observer.observe(seen, spot.site, small=small)
+        if small:
             keep_house(self.recording, seen)
         elif isinstance(seen.storage, Storage):
             _look_for_cast_before(seen, where, self)
@@ -231,6 +244,15 @@ class Recorder:
             target = _target(frame, where, spot.reader, seen)
             unsettled.append((spot, seen, target))
             seen.storage.wait()
+
+    def whereabouts(self, frame: FrameType | None, lowest: str) -> tuple[Site, Route]:
+        """Where a frame stands for the user, and by which public name it came there."""
+        where = stand(frame, self._cell_files)
+        return self._site(where), _route(where, frame, lowest)
+
+    def line_of(self, frame: FrameType | None) -> Place | None:
+        """The line of the traced cell that a frame stands below; its driver's without one."""
+        return self._site(stand(frame, self._cell_files)).line
 
     def see_cast(self, frame: FrameType | None, tensor: Any, dtype_to: str, values: Values) -> None:
         """A library cast a tensor; part of the conversion if the same call made it of an array.
@@ -332,6 +354,8 @@ class Recorder:
 
     def _site(self, where: Standpoint) -> Site:
         line = self._sources.place_of(where.cell) if where.cell else None
+        if line is None and inner.driver is not None:
+            line = inner.driver.line_for(self)
         deeper = where.inner if where.inner is not where.cell else None
         return Site(line, self._sources.place_of(deeper) if deeper else None)
 
@@ -356,12 +380,13 @@ class Recorder:
 
 
 def _key(where: Standpoint, lowest: str) -> _Key:
-    inner, callee, cell = where
+    innermost, callee, cell = where
+    driver = 0 if cell or inner.driver is None else inner.driver.number
     return (
-        id(inner.f_code) if inner else 0,
-        inner.f_lasti if inner else 0,
+        id(innermost.f_code) if innermost else 0,
+        innermost.f_lasti if innermost else 0,
         id(callee.f_code) if callee else 0,
-        cell.f_lasti if cell else -1,
+        cell.f_lasti if cell else -1 - driver,
         hash(lowest) ^ (id(cell.f_code) if cell else 0),
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tfnp_magic.budget import Budget
+    from tfnp_magic.driving import Driver
     from tfnp_magic.recorder import Recorder
 
 # Tokens, not recorders: a context that outlives its trace must not keep a recording alive.
@@ -58,6 +59,8 @@ class Scope:
         """Whether what happens on this thread, under these tokens, belongs to the trace."""
         if self.token in tokens:
             return True
+        if inner.owners is not None:
+            return False
         ident = threading.get_ident()
         if ident == self._thread:
             return False
@@ -82,6 +85,11 @@ class _PerThread(threading.local):
         How many elements of a cast array to compare, for those who hear; None for all.
     budget
         The time that this may take; None without a bound.
+    owners
+        Tokens of the traces that this thread works for at the moment, where its own context
+        does not tell; None otherwise. See `tfnp_magic.driving.working_for`.
+    driver
+        What drives it then.
     """
 
     absorbing = 0
@@ -89,6 +97,8 @@ class _PerThread(threading.local):
     handed_at: int = 0
     values_limit: int | None = 0
     budget: Budget | None = None
+    owners: tuple[int, ...] | None = None
+    driver: Driver | None = None
 
 
 inner = _PerThread()
@@ -109,7 +119,7 @@ def listeners() -> list[Recorder]:
     scopes = _open
     if not scopes or inner.absorbing:
         return []
-    tokens = _tokens.get()
+    tokens = _tokens_now()
     if len(scopes) == 1 and scopes[0].token in tokens:
         return [scopes[0].recorder]
     mine = []
@@ -121,9 +131,19 @@ def listeners() -> list[Recorder]:
     return mine
 
 
+def tokens_here() -> tuple[int, ...]:
+    """Tokens of the open traces that what happens here and now belongs to."""
+    tokens = _tokens_now()
+    return tuple(scope.token for scope in _open if scope.covers(tokens))
+
+
+def _tokens_now() -> tuple[int, ...]:
+    return _tokens.get() if inner.owners is None else inner.owners
+
+
 def overhearing() -> list[Recorder]:
     """The same, ahead of a crossing that will be told to `listeners`: nothing is counted."""
     if inner.absorbing:
         return []
-    tokens = _tokens.get()
+    tokens = _tokens_now()
     return [scope.recorder for scope in _open if scope.covers(tokens)]
