@@ -15,10 +15,13 @@ PYTHON_TO_TENSORFLOW = "python → tensorflow"
 TENSORFLOW_TO_PYTHON = "tensorflow → python"
 DEVICE_TO_DEVICE = "device → device"
 
+GRAPH = "graph"
+"""Stands in place of a device for a constant that became part of a graph."""
+
 HOST_DEVICE = "CPU:0"
 """The device whose memory is the host's."""
 
-_CPU_MEMORY = ("host", "graph")
+_CPU_MEMORY = ("host", GRAPH)
 _KINDS_OF_MOVE = {
     (True, False): "host to device",
     (False, True): "device to host",

@@ -141,7 +141,7 @@ def test_cast_of_what_a_tensor_was_read_into_is_to_be_said():
 def test_write_is_told_with_both_names_and_both_lines():
     said = sentence(hazard(written=True, made_at=at(2), written_at=at(6), intact_at=at(4)))
     assert said.startswith(
-        "line 4: `t`, a tensor by tf.squeeze, shares memory with `a` (made on line 2), and "
+        "line 4: `t`, a tensor by tf.squeeze, shares memory (48 B) with `a` (made on line 2), and "
         "line 6 wrote to `a`: "
     )
     assert said.endswith("changed with it. Hand over a copy: `a.copy()`.")
@@ -172,8 +172,8 @@ def test_where_no_line_is_known_to_have_written_it_is_told_between_which(after, 
 def test_ends_without_names_are_described():
     said = sentence(hazard(array="", tensor="", written=True, intact_at=at(4)))
     assert said == (
-        "line 4: a tensor by tf.squeeze shares memory with an array, and it was written to after "
-        "line 4: the tensor changed with it. Hand over a copy: `array.copy()`."
+        "line 4: a tensor by tf.squeeze shares memory (48 B) with an array, and it was written to "
+        "after line 4: the tensor changed with it. Hand over a copy: `array.copy()`."
     )
 
 
@@ -188,7 +188,9 @@ def test_holder_is_named_where_python_sees_no_tensor():
     held = hazard(route="operator *", tensor="", holder="a GradientTape", written=True,
                   written_at=at(6))  # fmt: skip
     said = sentence(held)
-    assert said.startswith("line 4: operator * took `a` in place for a GradientTape, which still ")
+    assert said.startswith(
+        "line 4: operator * took `a` (48 B) in place for a GradientTape, which still "
+    )
     assert "line 6 wrote to `a`" in said
     assert said.endswith("Hand over a copy: `a.copy()`.")
 
@@ -201,7 +203,9 @@ def test_where_only_blocks_were_compared_no_write_is_not_claimed(sampled):
 
 def test_memory_that_is_only_shared_is_told_with_what_would_happen():
     said = sentence(hazard())
-    assert said.startswith("line 4: `t`, a tensor by tf.squeeze, shares memory with `a`, which can")
+    assert said.startswith(
+        "line 4: `t`, a tensor by tf.squeeze, shares memory (48 B) with `a`, which can"
+    )
     assert "that would change" in said
     assert said.endswith("Hand over a copy: `a.copy()`.")
 

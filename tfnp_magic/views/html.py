@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from tfnp_magic.model import Recording
+from tfnp_magic.views.activities import activities
 from tfnp_magic.views.text import NUMBERS, joined
 from tfnp_magic.views.wording import cut, plain, remarks, told_findings, totals
 
@@ -30,7 +31,7 @@ _MARKED = ";font-weight:bold;background:rgba(255,80,0,0.25)"
 
 
 def report(recording: Recording) -> str:
-    """Totals in one sentence, the findings, the summary table, and what it does not hold."""
+    """Totals in one sentence, the findings, the table, what drove it, and what it does not hold."""
     parts = [f'<p style="margin:4px 0"><b>{_text(totals(recording))}</b></p>']
     parts += [
         f'<p style="{_FINDING}"><b>!</b> {_text(finding.sentence)}</p>'
@@ -38,6 +39,9 @@ def report(recording: Recording) -> str:
     ]
     if recording.ledger:
         parts.append(table(recording.summary()))
+    parts += [
+        f'<p style="{_FINDING}">\u2013 {_text(sentence)}</p>' for sentence in activities(recording)
+    ]
     parts += [f'<p style="margin:4px 0">{_text(remark)}</p>' for remark in remarks(recording)]
     return f'<div style="text-align:left">{"".join(parts)}</div>'
 

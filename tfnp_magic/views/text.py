@@ -13,6 +13,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfnp_magic.model import Recording, kind_of_move
+from tfnp_magic.views.activities import activities
 from tfnp_magic.views.wording import cut, plain, remarks, told_findings, totals, width_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _GAP = "  "
 
 
 def report(recording: Recording, width: int | None = None) -> str:
-    """Totals in one sentence, the findings, the summary table, and what it does not hold.
+    """Totals in one sentence, the findings, the table, what drove it, and what it does not hold.
 
     Parameters
     ----------
@@ -50,14 +51,20 @@ def report(recording: Recording, width: int | None = None) -> str:
         parts += ["", *(_item(plain(finding.sentence), width) for finding in told)]
     if recording.ledger:
         parts += ["", table(recording.summary(), width), ""]
+    if drove := activities(recording):
+        parts += [*(_item(plain(text), width, "-") for text in drove), ""]
     parts += [plain(remark) for remark in remarks(recording)]
     return "\n".join(parts).rstrip("\n")
 
 
-def _item(sentence: str, width: int) -> str:
+def _item(sentence: str, width: int, mark: str = "!") -> str:
     """One finding as an item of a list, folded to the width."""
     return textwrap.fill(
-        sentence, width, initial_indent="  ! ", subsequent_indent="    ", break_on_hyphens=False
+        sentence,
+        width,
+        initial_indent=f"  {mark} ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
     )
 
 

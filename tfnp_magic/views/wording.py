@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from tfnp_magic.advice import Finding, findings
+from tfnp_magic.figures import bytes_text, counted
 from tfnp_magic.model import (
     DEVICE_TO_DEVICE,
     Crossing,
@@ -48,23 +49,6 @@ def cut(text: str, limit: int) -> str:
         elif taken > limit:
             return text[:kept] + "…"
     return text
-
-
-def bytes_text(nbytes: int | None) -> str:
-    """``1.5 MB``; powers of 1000; exact below 1 kB."""
-    if nbytes is None:
-        return "unknown"
-    size = float(nbytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.5:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} TB"
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """``1 line``, ``2 lines``, ``1,000 lines``."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 _MOST_LINES = 5

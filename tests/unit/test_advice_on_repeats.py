@@ -1,0 +1,267 @@
+"""Findings on loops, small batches, retraces and constants: where they fire, and where not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.test_advice import at, site
+from tfnp_magic.activity import FunctionCalls, ModelCalls, Pipeline, Retrace, Share
+from tfnp_magic.advice import findings
+from tfnp_magic.advice.finding import where
+from tfnp_magic.advice.graphs import LARGE_CONSTANT, MANY_RETRACES
+from tfnp_magic.advice.loops import loop_around
+from tfnp_magic.advice.repeats import FEW_ROWS, MANY, MANY_CALLS, MANY_MOVES, MANY_SMALL
+from tfnp_magic.model import (
+    GRAPH,
+    NUMPY_TO_TENSORFLOW,
+    TENSORFLOW_TO_NUMPY,
+    Crossing,
+    Recording,
+    Site,
+)
+
+CELL = "%%interop_trace\nfor step in range(10):\n    loss = train()\n    log(loss.numpy())\n"
+
+
+def crossing(**facts):
+    usual = {
+        "site": site(4), "route": "Tensor.numpy", "direction": TENSORFLOW_TO_NUMPY,
+        "explicit": True, "dtype_from": "float32", "dtype_to": "float32", "cast": "none",
+        "device_from": "CPU:0", "device_to": "host", "storage": "copy", "evidence": "observed",
+        "reason": "copies", "count": MANY, "nbytes": 4000, "duration_ns": 2_000_000,
+    }  # fmt: skip
+    return Crossing(**{**usual, **facts})
+
+
+def into(**facts):
+    """Small arrays made tensors."""
+    usual = {
+        "route": "tf.constant", "direction": NUMPY_TO_TENSORFLOW, "device_from": "host",
+        "device_to": "CPU:0", "count": MANY_SMALL, "nbytes": 40 * MANY_SMALL,
+    }  # fmt: skip
+    return crossing(**{**usual, **facts})
+
+
+def found(*ledger, **lists):
+    return findings(Recording(source=CELL, ledger=list(ledger), **lists))
+
+
+def only(*ledger, **lists):
+    (finding,) = found(*ledger, **lists)
+    return finding
+
+
+# Loops.
+
+
+def test_read_in_a_loop_is_found_with_its_loop_and_its_figures():
+    finding = only(crossing(count=3000, nbytes=96_000_000, duration_ns=1_400_000_000))
+    assert (finding.kind, finding.count, finding.nbytes) == ("loop", 3000, 96_000_000)
+    assert finding.sentence == (
+        "line 4, in the loop of line 2: Tensor.numpy ran 3,000 times, 96.0 MB, 1.4 s. Collect the "
+        "tensors in a list and convert once, after the loop: `tf.stack(list).numpy()`."
+    )
+
+
+def test_what_moved_and_what_waited_is_told():
+    said = only(
+        crossing(
+            device_from="GPU:0", moved_bytes=4000, waited_ns=1_900_000, count=MANY_MOVES,
+            move_evidence="observed",
+        )
+    ).sentence  # fmt: skip
+    assert "4.0 kB from device to host" in said
+    assert "2.0 ms (1.9 ms of it waiting)" in said
+
+
+@pytest.mark.parametrize(
+    "few",
+    [
+        {"count": MANY - 1},
+        {"count": MANY_MOVES - 1, "device_from": "GPU:0", "moved_bytes": 4000},
+        {"count": MANY_MOVES, "device_from": "GPU:0", "moved_bytes": 0, "mirror": True},
+        {"route": "tf.numpy_function"},
+        {"route": "NumpyIterator.__next__"},
+    ],
+    ids=str,
+)
+def test_few_reads_and_those_of_pipelines_are_not(few):
+    assert found(crossing(**few)) == []
+
+
+def test_numpy_function_is_told_with_tensorflows_own():
+    said = only(crossing(route="np.mean", explicit=False)).sentence
+    assert "np.mean read tensors 100 times" in said
+    assert "`tf.reduce_mean`" in said
+
+
+def test_crossings_of_one_place_count_together():
+    finding = only(crossing(count=60, reason="one"), crossing(count=60, reason="other"))
+    assert (finding.count, finding.nbytes) == (120, 8000)
+
+
+def test_costliest_loop_is_first():
+    first, second = found(crossing(), crossing(site=site(9), nbytes=5000))
+    assert (first.site, second.site) == (site(9), site(4))
+
+
+def test_bytes_that_are_not_known_are_not_made_up():
+    finding = only(crossing(count=60), crossing(count=60, nbytes=None, reason="strings"))
+    assert finding.nbytes is None
+    assert "unknown" in finding.sentence
+
+
+def test_small_arrays_made_tensors_one_by_one_are_found():
+    assert "Convert the whole array once" in only(into()).sentence
+
+
+@pytest.mark.parametrize("fine", [{"count": MANY_SMALL - 1}, {"nbytes": 2000 * MANY_SMALL}])
+def test_large_or_few_arrays_made_tensors_are_not(fine):
+    assert found(into(**fine)) == []
+
+
+def test_elements_of_a_pipeline_are_better_read_as_arrays():
+    pipeline = Pipeline(site=site(4), route="iteration", iterations=1, elements=MANY)
+    said = only(crossing(), pipelines=[pipeline]).sentence
+    assert "as_numpy_iterator()" in said
+
+
+def test_what_a_model_converts_for_each_batch_is_no_loop_of_the_users():
+    calls = ModelCalls(site=site(4), route="Sequential.predict", calls=1, batches=MANY, rows=3200)
+    assert found(crossing(route="Sequential.predict", explicit=False), models=[calls]) == []
+
+
+# Where.
+
+
+@pytest.mark.parametrize(
+    ("line", "loop"), [(1, None), (2, 2), (3, 2), (4, 2), (5, None)], ids=str
+)  # fmt: skip
+def test_loop_around_a_line(line, loop):
+    assert loop_around(CELL, line) == loop
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "loop"),
+    [
+        ("for a in b:\n    while a:\n        x(a)\n    y(a)", 3, 2),
+        ("for a in b:\n    while a:\n        x(a)\n    y(a)", 4, 1),
+        ("z = [x(a)\n     for a in b]", 1, 1),
+        ("for a in b:\n    %timeit x(a)\n    y(a)", 3, 1),
+        ("!ls\nfor a in b:\n    x(a)", 3, 2),
+        ("%%interop_trace\n%%time\nfor a in b:\n    x(a)", 4, 3),
+        ("def f(:\n    x", 2, None),
+        ("x(a)", 1, None),
+        ("", 1, None),
+        ("a\0b", 1, None),
+    ],
+)
+def test_loop_is_the_innermost_and_magics_do_not_disturb(source, line, loop):
+    assert loop_around(source, line) == loop
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        (Site(at(7), at(3)), "line 3 (run by line 7)"),
+        (Site(at(7), at(7)), "line 7"),
+        (Site(at(7), at(3, "In[1]")), "line 7"),
+        (Site(None, at(3, "f.py")), "line 3 of f.py"),
+    ],
+)
+def test_line_of_a_function_in_the_same_cell_comes_before_the_line_that_ran_it(place, told):
+    assert where(place) == told
+
+
+# Small batches.
+
+
+def tiny(**facts):
+    usual = {"site": site(4), "route": "Sequential.predict", "calls": 20, "batches": 20,
+             "rows": 20, "duration_ns": 800_000_000, "outside": Share(20, 5120, 3)}  # fmt: skip
+    return ModelCalls(**{**usual, **facts})
+
+
+def test_model_called_for_a_row_at_a_time_is_found():
+    fed = into(route="Sequential.predict", count=20, nbytes=5120, explicit=False)
+    finding = only(fed, models=[tiny()])
+    assert (finding.kind, finding.count, finding.nbytes) == ("small-batches", 20, 5120)
+    assert finding.sentence.startswith(
+        "line 4: Sequential.predict ran 20 times for 20 rows in all (5.1 kB), 800 ms. Hand over all"
+    )
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        {"calls": MANY_CALLS - 1, "rows": MANY_CALLS - 1},
+        {"rows": 20 * FEW_ROWS + 1},
+        {"rows": None},
+        {"route": "Sequential.train_on_batch"},
+    ],
+    ids=str,
+)
+def test_models_called_rarely_or_for_many_rows_are_not(fine):
+    assert found(models=[tiny(**fine)]) == []
+
+
+# Graphs.
+
+
+def scaled(*retraces, **facts):
+    usual = {"name": "scaled", "site": site(5), "calls": 20, "traces": 20}
+    return FunctionCalls(**{**usual, **facts}, retraces=list(retraces))
+
+
+def test_retraces_are_found_with_argument_cause_and_remedy():
+    again = Retrace("python value", "factor", "each new Python int (1, 2, 3, …)", 19, 350_000_000)
+    finding = only(functions=[scaled(again)])
+    assert (finding.kind, finding.count, finding.nbytes) == ("retrace", 19, None)
+    assert finding.sentence == (
+        "line 5: `scaled` was traced again 19 times in 20 calls, 350 ms in all for argument "
+        "`factor`: each new Python int (1, 2, 3, …). Pass a tensor or a NumPy scalar: "
+        "`tf.constant(factor)`."
+    )
+
+
+def test_few_retraces_are_not_found():
+    few = Retrace("shape", "x", "each new shape", MANY_RETRACES - 1, 10**9)
+    assert found(functions=[scaled(few)]) == []
+    assert found(functions=[scaled()]) == []
+
+
+def test_slowest_retraces_are_first():
+    quick = Retrace("dtype", "x", "a new dtype", 5, 10)
+    slow = Retrace("shape", "x", "a new shape", 5, 20)
+    first, second = found(functions=[scaled(quick, slow)])
+    assert "a new shape" in first.sentence
+    assert "a new dtype" in second.sentence
+
+
+def test_braces_of_a_cause_are_its_own():
+    again = Retrace("structure", "x", "keys {'a'}, {'b'}", 5, 10)
+    assert "keys {'a'}, {'b'}" in only(functions=[scaled(again)]).sentence
+
+
+def baked(**facts):
+    usual = {"route": "operator +", "direction": NUMPY_TO_TENSORFLOW, "device_from": "host",
+             "device_to": GRAPH, "count": 1, "nbytes": 50_000_000, "explicit": False}  # fmt: skip
+    return crossing(**{**usual, **facts})
+
+
+def test_large_constant_is_found_with_the_copies_that_baking_made():
+    finding = only(baked(copies=100, copied_bytes=5_000_000_000))
+    assert (finding.kind, finding.count, finding.nbytes) == ("baked-constant", 1, 50_000_000)
+    assert finding.sentence == (
+        "line 4: operator + baked 50.0 MB of float32 into a graph as a constant, by 100 copies of "
+        "it (5.0 GB). Pass it to the function as an argument, or make it a `tf.Variable` outside."
+    )
+
+
+def test_copies_that_are_not_known_are_not_told():
+    assert "copies" not in only(baked(copies=None, copied_bytes=None)).sentence
+
+
+@pytest.mark.parametrize("fine", [{"nbytes": LARGE_CONSTANT - 1}, {"device_to": "CPU:0"}])
+def test_small_constants_and_other_tensors_are_not(fine):
+    assert found(baked(**fine)) == []

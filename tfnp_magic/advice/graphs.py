@@ -1,0 +1,81 @@
+"""Graphs built again and again, and data that became part of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tfnp_magic.activity import FunctionCalls, Retrace
+from tfnp_magic.advice.finding import Finding, where
+from tfnp_magic.figures import bytes_text, counted, seconds_text, times
+from tfnp_magic.model import GRAPH, Crossing, Recording
+
+MANY_RETRACES = 3
+"""Retraces of one function at one line, for one reason, that are worth a finding."""
+
+LARGE_CONSTANT = 1_000_000
+"""Bytes from which a constant in a graph is worth a finding."""
+
+
+def of_retraces(recording: Recording) -> Iterator[Finding]:
+    """Functions that were traced again and again, those that cost most first."""
+    found = [
+        (calls, retrace)
+        for calls in recording.functions
+        for retrace in calls.retraces
+        if retrace.count >= MANY_RETRACES
+    ]
+    for calls, retrace in sorted(found, key=lambda pair: -pair[1].duration_ns):
+        yield _of_retrace(calls, retrace)
+
+
+def _of_retrace(calls: FunctionCalls, retrace: Retrace) -> Finding:
+    calls_text = f" in {counted(calls.calls, 'call')}" if calls.calls else ""
+    because = f" for argument `{retrace.argument}`" if retrace.argument else ""
+    instead = _INSTEAD_OF_RETRACING.get(retrace.kind, "")
+    sentence = (
+        f"{where(calls.site)}: `{calls.name}` was traced again {times(retrace.count)}{calls_text}, "
+        f"{seconds_text(retrace.duration_ns)} in all{because}: {retrace.cause}. "
+        f"{instead.format(argument=retrace.argument or 'it')}"
+    )
+    return Finding("retrace", calls.site, sentence.rstrip(), retrace.count, None)
+
+
+_INSTEAD_OF_RETRACING = {
+    "python value": "Pass a tensor or a NumPy scalar: `tf.constant({argument})`.",
+    "shape": "Declare the shape once: `input_signature=[tf.TensorSpec([None, …], dtype)]` or "
+    "`reduce_retracing=True`.",
+    "dtype": "Convert to one dtype before the call.",
+    "structure": "Pass a tensor with one more axis in place of a list that changes its length.",
+    "other object": "Make the object once, before the loop.",
+    "new function": "Make the `tf.function` once, outside of the loop.",
+}
+
+
+def of_baked_constants(recording: Recording) -> Iterator[Finding]:
+    """Large data that became constants of graphs, the largest first."""
+    large = [
+        crossing
+        for crossing in recording.ledger
+        if crossing.device_to == GRAPH and (crossing.nbytes or 0) >= LARGE_CONSTANT
+    ]
+    for crossing in sorted(large, key=lambda c: -(c.nbytes or 0)):
+        yield Finding(
+            "baked-constant", crossing.site, _of_baked(crossing), crossing.count, crossing.nbytes
+        )
+
+
+def _of_baked(crossing: Crossing) -> str:
+    inner = crossing.site.inner
+    inside = f", in `{inner.function}`," if inner and not inner.function.startswith("<") else ""
+    many = f", {times(crossing.count)}" if crossing.count > 1 else ""
+    copies = ""
+    if crossing.copies is not None and crossing.copied_bytes is not None:
+        copies = (
+            f", by {counted(crossing.copies, 'copy', 'copies')} of it "
+            f"({bytes_text(crossing.copied_bytes)})"
+        )
+    return (
+        f"{where(crossing.site)}: {crossing.route}{inside} baked {bytes_text(crossing.nbytes)} of "
+        f"{crossing.dtype_from} into a graph as a constant{many}{copies}. Pass it to the function "
+        "as an argument, or make it a `tf.Variable` outside."
+    )

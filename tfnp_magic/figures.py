@@ -1,0 +1,33 @@
+"""Numbers as a reader wants them."""
+
+from __future__ import annotations
+
+
+def bytes_text(nbytes: int | None) -> str:
+    """``1.5 MB``; powers of 1000; exact below 1 kB."""
+    if nbytes is None:
+        return "unknown"
+    size = float(nbytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """``1 line``, ``2 lines``, ``1,000 lines``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def times(number: int) -> str:
+    """``once``, ``3,000 times``."""
+    return "once" if number == 1 else f"{number:,} times"
+
+
+def seconds_text(nanoseconds: int) -> str:
+    """``1.2 s``, ``35 ms``, ``0.4 ms``."""
+    milliseconds = nanoseconds / 1e6
+    if milliseconds >= 999.5:
+        return f"{milliseconds / 1000:,.1f} s"
+    return f"{milliseconds:.0f} ms" if milliseconds >= 9.95 else f"{milliseconds:.1f} ms"
