@@ -14,8 +14,16 @@ Data goes one way: call → probe → recorder → recording → views.
 ``importing``             waiting for the cell's own first ``import tensorflow``
 ``probes``                one module per chokepoint family, and their catalogue
 ``scope``                 which thread's and task's conversions belong to which trace
+``driving``, ``callers``  the line that drives what TensorFlow runs on threads of its own
+``function_calls``,       calls of a ``tf.function``, why it was traced again; elements of
+``retraces``,             pipelines; batches and epochs of Keras models
+``pipelines``,
+``model_calls``
+``profiling``,            TensorFlow's profiler, and what it says of casts and moves
+``in_graphs``             inside graphs (``--graph``)
 ``recorder``, ``ledger``  attribution, settling; counting into crossings
 ``site``, ``handed``      frame → line; what the user handed to the library
+``cast_before``           what a library cast before it converted
 ``route``, ``into``       expression → public name; the dtype that it converts into
 ``facts``, ``verdict``    what can be read without moving; what it says of copy, cast, move
 ``runtime``, ``kernels``  mirrors, and where kernels read, as TensorFlow itself knows them
@@ -23,7 +31,7 @@ Data goes one way: call → probe → recorder → recording → views.
 ``values``                what a cast did to the values
 ``comparing``             looking at that, as far as time allows (``budget``)
 ``hazards``, ``writes``   shared memory, watched; the lines that write to it
-``model``                 `Recording`, `Crossing`, `Hazard`: plain data
+``model``, ``activity``   `Recording`, `Crossing`, `Hazard`, `FunctionCalls`…: plain data
 ``advice``, ``views``     findings, ranked; a recording as DataFrame, text and HTML
 ``blind_spots``           what no probe sees
 ``whos``                  a namespace as a list of tensors and arrays
@@ -42,7 +50,7 @@ if TYPE_CHECKING:
     from tfnp_magic.model import Crossing, Recording
     from tfnp_magic.tracing import trace
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 __all__ = ["Crossing", "Recording", "load_ipython_extension", "trace", "unload_ipython_extension"]
 
 _HOMES = {

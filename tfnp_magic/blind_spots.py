@@ -21,7 +21,8 @@ class BlindSpot(NamedTuple):
     detail
         What is missed, for the README.
     concerns
-        Which recordings can have it: ``all``, ``graphs`` (one that ran a graph), ``reads``
+        Which recordings can have it: ``all``, ``graphs`` (one that ran a graph and was not
+        asked to look into it), ``reads``
         (one in which NumPy read a tensor in place) or ``shared`` (one in which a tensor
         came to lie in an array's memory, or an op took one in place).
     """
@@ -33,7 +34,7 @@ class BlindSpot(NamedTuple):
 
 BLIND_SPOTS = (
     BlindSpot(
-        "casts and moves inside graphs",
+        "casts and moves inside graphs without `--graph`",
         "what a `tf.function`, a `tf.data` pipeline or `fit` casts or moves while its graph runs",
         concerns="graphs",
     ),
@@ -56,11 +57,26 @@ BLIND_SPOTS = (
 )
 
 
+NOT_LOOKED_INTO = "graphs were not looked into, or not to the end: "
+"""How the sentence begins that tells why, where it was asked for."""
+
+
+def ran_graphs(recording: Recording) -> bool:
+    """Whether a graph ran: a function's, or one of those of a pipeline."""
+    return bool(recording.graph_calls or recording.pipelines)
+
+
+def was_asked_for_graphs(recording: Recording) -> bool:
+    """Whether it should look into graphs, be it that it could or could not."""
+    could_not = any(text.startswith(NOT_LOOKED_INTO) for text in recording.not_seen)
+    return recording.looked_into_graphs or could_not
+
+
 def not_seen(recording: Recording) -> list[str]:
     """The blind spots that may concern a recording, by name."""
     concerned = {
         "all": True,
-        "graphs": bool(recording.graph_calls),
+        "graphs": ran_graphs(recording) and not was_asked_for_graphs(recording),
         "reads": any(_is_read_in_place(crossing) for crossing in recording.ledger),
         "shared": any(_is_taken_in_place(crossing) for crossing in recording.ledger),
     }

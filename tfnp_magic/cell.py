@@ -41,6 +41,7 @@ class Wanted:
     output: str | None = None
     quiet: bool = False
     check_values: str = "sample"
+    graph: bool = False
 
 
 @dataclasses.dataclass
@@ -164,7 +165,7 @@ class CellTracer:
         from tfnp_magic.tracing import Trace  # on demand: it imports NumPy
 
         title = self.label(next(iter(files))) or f"In[{self.shell.displayhook.prompt_count}]"
-        return Trace(files, title, typed, self.label, wanted.check_values)
+        return Trace(files, title, typed, self.label, wanted.check_values, graph=wanted.graph)
 
     def _compiled(self, text: str, padding: int) -> tuple[str, ast.Module]:
         above = padding + _blank_lines(text.splitlines())  # `transform_cell` strips them

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,17 +20,33 @@ def was_handed_over(identity: int, callee: FrameType) -> bool:
     Looks into lists, tuples and dicts one level deep. The frame is the library's: its
     snapshot of locals is emptied at once, so that it keeps nothing of the user's alive.
     """
-    names = callee.f_locals
+    names, code = callee.f_locals, callee.f_code
+    starred = [code.co_flags & flag for flag in (inspect.CO_VARARGS, inspect.CO_VARKEYWORDS)]
+    count = code.co_argcount + code.co_kwonlyargcount + sum(map(bool, starred))
+    arguments = code.co_varnames[:count]
     try:
-        return any(_holds(value, identity) for value in names.values())
+        return any(_holds(names.get(name), identity) for name in arguments)
     finally:
         forget_snapshot(callee, names)
 
 
 def handed_instead(
-    identity: int, shape: tuple[int, ...], dtype: str, callee: FrameType
+    identity: int,
+    shape: tuple[int, ...],
+    dtype: str,
+    callee: FrameType,
+    may_be: Callable[[np.ndarray[Any, Any]], bool] = lambda array: True,
 ) -> np.ndarray[Any, Any] | None:
     """An array of this shape and another dtype that the user handed over in place of this one.
+
+    Parameters
+    ----------
+    identity, shape, dtype
+        Of what was converted.
+    callee
+        The library's function that the user called.
+    may_be
+        Whether it may be this one: several of a shape may be handed over.
 
     Returns
     -------
@@ -41,9 +59,65 @@ def handed_instead(
         others = list(_arrays(tuple(names.values())))
         if any(id(each) == identity or _is_like(each, shape, dtype) for each in others):
             return None
-        return next((e for e in others if e.shape == shape and e.dtype.kind in "biufc"), None)
+        alike = (e for e in others if e.shape == shape and e.dtype.kind in "biufc")
+        return next(filter(may_be, alike), None)
     finally:
         forget_snapshot(callee, names)
+
+
+class Frame(NamedTuple):
+    """pandas data that the user handed over.
+
+    Attributes
+    ----------
+    dtype
+        Name of its dtype; None where its columns differ.
+    blocks
+        The arrays that it consists of; use them at once, and do not keep them.
+    column
+        Which column the first row of the first of them is.
+    """
+
+    dtype: str | None
+    blocks: tuple[np.ndarray[Any, Any], ...]
+    column: int
+
+
+def frame_instead(shape: tuple[int, ...], callee: FrameType) -> Frame | None:
+    """A DataFrame or Series of numbers, of this shape, that the user handed over.
+
+    Keras gives a Series a second axis.
+    """
+    names = callee.f_locals
+    try:
+        for value in _frames(tuple(names.values())):
+            if shape in (value.shape, (*value.shape, 1)):
+                return _frame(value)
+        return None
+    finally:
+        forget_snapshot(callee, names)
+
+
+def _frame(value: Any) -> Frame | None:
+    """Source: ``BlockManager.blocks``, pandas/core/internals/managers.py; 2.2 and 3.1."""
+    blocks = tuple(block.values for block in value._mgr.blocks)
+    if not blocks or not all(type(each) is np.ndarray for each in blocks):
+        return None
+    if any(block.dtype.kind not in "biufc" for block in blocks):
+        return None
+    dtypes = {str(block.dtype) for block in blocks}
+    column = int(value._mgr.blocks[0].mgr_locs.as_array[0]) if blocks[0].ndim > 1 else 0
+    return Frame(dtypes.pop() if len(dtypes) == 1 else None, blocks, column)
+
+
+def _frames(value: object, depth: int = 3) -> Iterator[Any]:
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and issubclass(type(value), pandas.DataFrame | pandas.Series):
+        yield value
+    elif depth and type(value) in (tuple, list, dict):
+        parts = value.values() if isinstance(value, dict) else value
+        for part in itertools.islice(parts, _MOST_PARTS):  # type: ignore[call-overload]
+            yield from _frames(part, depth - 1)
 
 
 def _is_like(array: np.ndarray[Any, Any], shape: tuple[int, ...], dtype: str) -> bool:

@@ -1,4 +1,4 @@
-"""Being told when TensorFlow is imported for the first time, while a trace waits for it."""
+"""Being told when TensorFlow, or a module, is imported for the first time during a trace."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ def tensorflow_is_installed() -> bool:
 
 
 class ImportWatch(importlib.abc.MetaPathFinder):
-    """Calls back once TensorFlow's import is complete.
+    """Calls back once a module's import is complete, and TensorFlow's is.
 
     Parameters
     ----------
     ready
-        Called on the importing thread, after ``tensorflow`` was executed and before
-        the importing statement goes on.
+        Called on the importing thread, after the module was executed and before the
+        importing statement goes on.
+    module
+        What is waited for.
     """
 
-    def __init__(self, ready: Callable[[], None]) -> None:
-        self._ready = ready
+    def __init__(self, ready: Callable[[], None], module: str = "tensorflow") -> None:
+        self._ready, self._module = ready, module
 
     def on(self) -> None:
         """Begin watching."""
@@ -48,8 +50,8 @@ class ImportWatch(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Find ``tensorflow`` by the finders behind us, and see its loader through."""
-        if fullname != "tensorflow":
+        """Find the module by the finders behind us, and see its loader through."""
+        if fullname != self._module:
             return None
         # Only those behind us: another trace may wait in front, and asks us.
         behind = sys.meta_path.index(self) + 1
@@ -64,7 +66,7 @@ class ImportWatch(importlib.abc.MetaPathFinder):
         return None
 
     def loaded(self) -> None:
-        """TensorFlow is complete: tell, once."""
+        """The module is complete: tell, once."""
         self.off()
         if tensorflow_is_loaded():
             self._ready()

@@ -22,7 +22,7 @@ from IPython.display import display
 
 from tfnp_magic.cell import BEGIN, CellTracer, Wanted
 
-_TRACE_OPTIONS = {"-o": "--output", "-q": "--quiet", "-c": "--check-values"}
+_TRACE_OPTIONS = {"-o": "--output", "-q": "--quiet", "-c": "--check-values", "-g": "--graph"}
 _MAGIC_ON_LINE = re.compile(r"(?:.*=)?\s*%%?(?P<name>interop_trace|tfnp_whos)\s")
 _WHOS_OPTIONS = {"-k": "--kind", "-o": "--output"}
 
@@ -53,6 +53,13 @@ class InteropMagics(Magics):
         default="sample",
         help="How many elements of a cast array to compare with what became of them: "
         "`sample` (at most 32,768 of each, the default), `all`, or `none`.",
+    )
+    @argument(
+        "-g",
+        "--graph",
+        action="store_true",
+        help="Look into graphs, too, with TensorFlow's own profiler: what they cast and moved. "
+        "It sees each op, which costs time and memory: for cells that run for seconds.",
     )
     @line_cell_magic
     def interop_trace(
@@ -136,7 +143,7 @@ class InteropMagics(Magics):
         if args.check_values not in CHECKS:
             known = ", ".join(CHECKS)
             raise UsageError(f"-c (--check-values) is one of {known}, not {args.check_values!r}")
-        return Wanted(_checked_name(args.output), args.quiet, args.check_values)
+        return Wanted(_checked_name(args.output), args.quiet, args.check_values, args.graph)
 
     def _user_names(self) -> dict[str, Any]:
         """The user's own names: not those that IPython put there."""
@@ -168,7 +175,7 @@ def _split(line: str) -> tuple[str, str]:
         if word == "--":
             break
         options.append(word)
-        if word in ("--output", "--check-values") or re.fullmatch("-q*[oc]", word):
+        if word in ("--output", "--check-values") or re.fullmatch("-[qg]*[oc]", word):
             word, _, rest = rest.partition(" ")
             options.append(word)
     return " ".join(options), rest.strip()

@@ -14,6 +14,7 @@ TENSORFLOW_TO_NUMPY = "tensorflow → numpy"
 PYTHON_TO_TENSORFLOW = "python → tensorflow"
 TENSORFLOW_TO_PYTHON = "tensorflow → python"
 DEVICE_TO_DEVICE = "device → device"
+IN_GRAPH = "in graph"
 
 GRAPH = "graph"
 """Stands in place of a device for a constant that became part of a graph."""
@@ -330,7 +331,9 @@ class Recording:
     left_out
         Crossings of threads or tasks that the traced code did not start.
     graph_calls
-        How often a ``tf.function`` graph ran; what happens inside is not seen.
+        How often a ``tf.function`` graph ran.
+    looked_into_graphs
+        Whether TensorFlow's profiler ran, and what graphs cast and moved is in the ledger.
     functions, pipelines, models
         The ``tf.function`` calls, ``tf.data`` pipelines and Keras models that drove
         conversions; see `tfnp_magic.activity`.
@@ -357,6 +360,7 @@ class Recording:
     housekeeping_moves: dict[str, int] = dataclasses.field(default_factory=dict)
     left_out: int = 0
     graph_calls: int = 0
+    looked_into_graphs: bool = False
     functions: list[FunctionCalls] = dataclasses.field(default_factory=list)
     pipelines: list[Pipeline] = dataclasses.field(default_factory=list)
     models: list[ModelCalls] = dataclasses.field(default_factory=list)
@@ -369,7 +373,7 @@ class Recording:
     def moves(self) -> Moves:
         """Bytes that moved in all, by direction: the ledger's, and housekeeping's.
 
-        What a graph moved while it ran is not in it.
+        What a graph moved while it ran is in it where `looked_into_graphs`.
         """
         totals: dict[str, int | None] = dict(self.housekeeping_moves)
         for crossing in self.ledger:

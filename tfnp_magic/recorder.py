@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import threading
 import time
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from types import CodeType, FrameType
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tfnp_magic import model
 from tfnp_magic.budget import Budget
-from tfnp_magic.comparing import cast_values, compare_for
+from tfnp_magic.cast_before import look_for_cast_before
 from tfnp_magic.facts import itemsize_of
-from tfnp_magic.handed import handed_instead, was_handed_over
+from tfnp_magic.handed import was_handed_over
 from tfnp_magic.hazards import Hazards, Shared
 from tfnp_magic.into import dtype_in, names_dtype
 from tfnp_magic.ledger import count, crossing_of, keep_house, uncount
@@ -44,7 +43,10 @@ from tfnp_magic.route import (
 from tfnp_magic.scope import inner
 from tfnp_magic.site import Label, Sources, Standpoint, stand
 from tfnp_magic.values import SAMPLE, ValueChange
-from tfnp_magic.verdict import VIEW, cast_of, is_cast, move_of, once_more
+from tfnp_magic.verdict import VIEW, cast_of, is_cast, move_of, once_more, unknown
+
+if TYPE_CHECKING:
+    from tfnp_magic.driving import Driver
 
 clock = time.perf_counter_ns
 
@@ -102,6 +104,8 @@ class Seen:
         `nbytes` alone.
     waited_ns
         Nanoseconds of `duration_ns` spent waiting for the device; None if not told apart.
+    is_corrected
+        Whether `Recorder.correct` may tell another storage, once it shows.
     """
 
     lowest: str
@@ -122,6 +126,7 @@ class Seen:
     made: weakref.ref[Any] | None = None
     move: Move | None = None
     waited_ns: int | None = 0
+    is_corrected: bool = False
 
     def moved(self) -> Move:
         """Whether data moved between devices."""
@@ -162,7 +167,37 @@ class _Made(NamedTuple):
     crossing: Crossing
 
 
-_MOST_MADE = 8
+class GraphCast(NamedTuple):
+    """What a graph does to an input, as read off the graph.
+
+    Attributes
+    ----------
+    dtype
+        What it casts it to.
+    asked
+        Whether the user wrote that cast.
+    is_compiled
+        Whether XLA compiled the graph: what it fills then is not known.
+    """
+
+    dtype: str
+    asked: bool
+    is_compiled: bool
+
+    def storage(self, before: Storage, nbytes: int) -> Storage:
+        """What becomes of a conversion whose tensor the graph casts, into this many bytes."""
+        if self.is_compiled:
+            return unknown(f"{before.reason}; then compiled code casts it")
+        return once_more(before, nbytes, "the graph casts it into another", seen=False)
+
+
+GraphCastKey = tuple["Place | None", tuple[int, ...], str, str]
+"""The line whose call of a graph cast a tensor, its shape, and the dtypes before and after."""
+
+_MOST_CASTS = 1024
+"""Kinds of casts by graphs that are known as part of conversions."""
+
+_MOST_MADE = 32
 """Tensors whose casts by the same call are looked for."""
 
 _MOST_UNSETTLED = 64
@@ -211,11 +246,16 @@ class Recorder:
         self._cell_files = cell_files
         self._sources = Sources(label, cell_files, recording.source)
         self._spots: dict[_Key, _Spot] = {}
+        # Routes of what is left out; the codes keep their numbers in the keys from being reused.
+        self._elsewhere: dict[tuple[Any, ...], tuple[Route, tuple[CodeType | None, ...]]] = {}
         self._numbers: dict[tuple[Site, Route], int] = {}
+        self._lines: dict[Place, Place] = {}
         self._ledger: dict[tuple[Any, ...], Crossing] = {}
         self._unsettled: dict[int, _Unsettled] = {}
         self._made: dict[int, deque[_Made]] = {}
+        self._corrected: dict[int, tuple[_Spot, Seen, Storage, Crossing]] = {}
         self.observers: list[Observer] = []
+        self.casts_in_graphs: Counter[GraphCastKey] = Counter()
         self.hazards = Hazards(recording)
         # What was asked for in full is not bounded.
         self.budget = None if values_limit is None else Budget()
@@ -229,14 +269,14 @@ class Recorder:
         spot = self._spot(where, frame, seen)
         self.hazards.pass_by(spot.site.inner or spot.site.line)
         small = _is_housekeeping(seen, spot.route, where)
-        for observer in self.observers:
-            observer.observe(seen, spot.site, small=small)
         if small:
             keep_house(self.recording, seen)
         elif isinstance(seen.storage, Storage):
-            _look_for_cast_before(seen, where, self)
+            look_for_cast_before(seen, where, self)
             seen.asked = _is_asked_for(seen, spot, where)
             crossing = self._add(spot, seen, seen.storage)
+            if seen.is_corrected:
+                self._corrected[id(seen)] = spot, seen, seen.storage, crossing
             if seen.made is not None:
                 made = self._made.setdefault(threading.get_ident(), deque(maxlen=_MOST_MADE))
                 made.append(_Made(seen.made, _call(where), spot, seen, seen.storage, crossing))
@@ -244,17 +284,64 @@ class Recorder:
             target = _target(frame, where, spot.reader, seen)
             unsettled.append((spot, seen, target))
             seen.storage.wait()
+        for observer in self.observers:
+            observer.observe(seen, spot.site, small=small)
+
+    def leave_out(self, frame: FrameType | None, seen: Seen) -> None:
+        """Count a conversion of a thread or task of somebody else's, as `see` would count it."""
+        where = stand(frame, self._cell_files)
+        key = *_key(where, seen.lowest)[:3], seen.lowest
+        known = self._elsewhere.get(key)
+        if known is None:
+            codes = tuple(f.f_code if f else None for f in where)
+            known = self._elsewhere[key] = _route(where, frame, seen.lowest), codes
+        if not _is_housekeeping(seen, known[0], where):
+            with self._lock:
+                self.left_out += 1
+
+    def correct(self, seen: Seen, storage: Storage) -> None:
+        """What was seen turned out to lie elsewhere, or to be copied more: count that instead."""
+        told = self._corrected.pop(id(seen), None)
+        if told is not None:
+            spot, _, before, crossing = told
+            with self._lock:
+                uncount(crossing, seen, _verdict(spot, seen, before))
+            self._add(spot, seen, storage)
 
     def whereabouts(self, frame: FrameType | None, lowest: str) -> tuple[Site, Route]:
         """Where a frame stands for the user, and by which public name it came there."""
         where = stand(frame, self._cell_files)
         return self._site(where), _route(where, frame, lowest)
 
-    def line_of(self, frame: FrameType | None) -> Place | None:
-        """The line of the traced cell that a frame stands below; its driver's without one."""
-        return self._site(stand(frame, self._cell_files)).line
+    def standing(self, frame: FrameType | None) -> tuple[_Key, tuple[CodeType | None, ...]]:
+        """Where a frame stands, as a key: quicker than `whereabouts`, while its codes live."""
+        where = stand(frame, self._cell_files)
+        return _key(where, ""), tuple(f.f_code if f else None for f in where)
 
-    def see_cast(self, frame: FrameType | None, tensor: Any, dtype_to: str, values: Values) -> None:
+    def definition_of(self, code: CodeType) -> Place | None:
+        """The line where a function of the user's begins; None for a library's."""
+        return self._sources.definition_of(code)
+
+    def line_of(self, frame: FrameType | None) -> Place | None:
+        """The line of the traced cell that a frame stands below, or its driver's.
+
+        The same object for the same line: a driver's line is known by its ``id()``.
+        """
+        line = self._site(stand(frame, self._cell_files)).line
+        return None if line is None else self._lines.setdefault(line, line)
+
+    def place_at(self, filename: str, line: int, function: str) -> Place:
+        """A line that no frame is at any more."""
+        return self._sources.place_at(filename, line, function)
+
+    def see_cast(
+        self,
+        frame: FrameType | None,
+        tensor: Any,
+        dtype_to: str,
+        values: Values,
+        in_graph: GraphCast | None = None,
+    ) -> None:
         """A library cast a tensor; part of the conversion if the same call made it of an array.
 
         Parameters
@@ -267,6 +354,8 @@ class Recorder:
             The new dtype.
         values
             Gives what became of the values, if it is asked.
+        in_graph
+            What is known of a cast that was not seen, for it happens inside a graph.
         """
         for made in self._made.get(threading.get_ident(), ()):
             if made.tensor() is tensor:
@@ -274,15 +363,31 @@ class Recorder:
                 if made.call == _call(where):
                     seen = dataclasses.replace(made.seen, dtype_to=dtype_to, made=None)
                     seen.values = values()
-                    seen.asked = _is_asked_for(seen, made.spot, where)
                     nbytes = math.prod(seen.shape) * (itemsize_of(dtype_to) or 0)
-                    self._amend(made, seen, nbytes)
+                    if in_graph is None:
+                        seen.asked = _is_asked_for(seen, made.spot, where)
+                        storage = once_more(made.storage, nbytes, "TensorFlow cast it into another")
+                    else:
+                        seen.asked, seen.both_ends = in_graph.asked, False
+                        storage = in_graph.storage(made.storage, nbytes)
+                        self._know_of_cast(made, dtype_to)
+                    self._amend(made, seen, storage)
                 return
 
-    def _amend(self, made: _Made, seen: Seen, nbytes: int) -> None:
+    def _know_of_cast(self, made: _Made, dtype_to: str) -> None:
+        """The profiler, if it runs, sees the same cast: it is told once."""
+        key = made.spot.site.line, made.seen.shape, made.seen.dtype_to, dtype_to
+        if key in self.casts_in_graphs or len(self.casts_in_graphs) < _MOST_CASTS:
+            self.casts_in_graphs[key] += 1
+
+    def lately_made(self) -> set[int]:
+        """``id()`` of tensors that this thread lately made of arrays, and that are alive."""
+        made = self._made.get(threading.get_ident(), ())
+        return {id(tensor) for each in made if (tensor := each.tensor()) is not None}
+
+    def _amend(self, made: _Made, seen: Seen, storage: Storage) -> None:
         before = _verdict(made.spot, made.seen, made.storage)
         uncount(made.crossing, made.seen, before)
-        storage = once_more(made.storage, nbytes, "TensorFlow cast it into another")
         self._add(made.spot, seen, storage)
         recent = self._made[threading.get_ident()]
         # By identity: equal would be asked of the tensors, which is an op.
@@ -309,6 +414,7 @@ class Recorder:
         for unsettled in list(self._unsettled.values()):
             self._settle(unsettled.looks, 0)
         self._made.clear()
+        self._corrected.clear()
         # What turned out to be another conversion, a cast one, left nothing here.
         self.recording.ledger[:] = [c for c in self.recording.ledger if c.count]
         self.recording.left_out = self.left_out
@@ -338,7 +444,8 @@ class Recorder:
 
     def _spot(self, where: Standpoint, frame: FrameType | None, seen: Seen) -> _Spot:
         lowest = seen.lowest
-        key = _key(where, lowest)
+        driver = self._driver()
+        key = _key(where, lowest, 0 if driver is None else id(driver.line_for(self)))
         spot = self._spots.get(key)
         if spot is None:
             codes = tuple(f.f_code if f else None for f in where)
@@ -353,11 +460,22 @@ class Recorder:
         return spot
 
     def _site(self, where: Standpoint) -> Site:
+        driver = self._driver()
+        if driver is not None:
+            return self._driven_site(where, driver.line_for(self))
         line = self._sources.place_of(where.cell) if where.cell else None
-        if line is None and inner.driver is not None:
-            line = inner.driver.line_for(self)
         deeper = where.inner if where.inner is not where.cell else None
         return Site(line, self._sources.place_of(deeper) if deeper else None)
+
+    def _driver(self) -> Driver | None:
+        """What this thread works for; a trace that began on it since is nearer."""
+        driver = inner.driver
+        return driver if driver is not None and driver.knows(self) else None
+
+    def _driven_site(self, where: Standpoint, line: Place | None) -> Site:
+        """On a thread that works for a line, the frames show only the function that it runs."""
+        deeper = self._sources.place_of(where.inner) if where.inner else None
+        return Site(line, None if deeper == line else deeper)
 
     def _add(self, spot: _Spot, seen: Seen, storage: Storage) -> Crossing:
         if seen.direction == model.TENSORFLOW_TO_NUMPY and _reads_for_python(spot, seen):
@@ -379,14 +497,14 @@ class Recorder:
         return crossing
 
 
-def _key(where: Standpoint, lowest: str) -> _Key:
+def _key(where: Standpoint, lowest: str, driven: int = 0) -> _Key:
+    """What a spot is known by; `driven` stands for the line that drives, if one does."""
     innermost, callee, cell = where
-    driver = 0 if cell or inner.driver is None else inner.driver.number
     return (
         id(innermost.f_code) if innermost else 0,
         innermost.f_lasti if innermost else 0,
         id(callee.f_code) if callee else 0,
-        cell.f_lasti if cell else -1 - driver,
+        driven or (cell.f_lasti if cell else -1),
         hash(lowest) ^ (id(cell.f_code) if cell else 0),
     )
 
@@ -406,27 +524,6 @@ def _reads_for_python(spot: _Spot, seen: Seen) -> bool:
 def _call(where: Standpoint) -> tuple[int, int]:
     """Which call of the user's is running: the innermost frame of theirs, and its instruction."""
     return (id(where.inner), where.inner.f_lasti) if where.inner else (0, 0)
-
-
-_TENSORFLOW = f"{os.sep}tensorflow{os.sep}python{os.sep}"
-"""Part of the file names of TensorFlow's own Python code."""
-
-
-def _look_for_cast_before(seen: Seen, where: Standpoint, recorder: Recorder) -> None:
-    """Find out whether a library cast the user's array with NumPy before it converted it.
-
-    Keras casts float64 in that way: what crosses is another array than the user handed
-    over, of the same shape and of another dtype.
-    """
-    if seen.direction != model.NUMPY_TO_TENSORFLOW or where.callee is None or not seen.shape:
-        return
-    if _TENSORFLOW in where.callee.f_code.co_filename:  # it converts first, and casts then
-        return
-    handed = handed_instead(seen.identity, seen.shape, seen.dtype_from, where.callee)
-    if handed is not None and is_cast(str(handed.dtype), seen.dtype_to):
-        seen.dtype_from, seen.both_ends = str(handed.dtype), False
-        compare_for([recorder])
-        seen.values = cast_values(handed, None, seen.dtype_to)
 
 
 def _target(frame: FrameType | None, where: Standpoint, reader: Reader, seen: Seen) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import executing
 
+from tfnp_magic.function_calls import LAMBDA, code_of, name_of
 from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.into import Into, global_named, into_of
 from tfnp_magic.site import Standpoint, forget_snapshot, is_library, is_own
@@ -68,6 +69,7 @@ _READS = {
     "Tensor.__index__": "operator.index", "Tensor.__complex__": "complex",
     "Tensor.__repr__": "repr", "Tensor.__str__": "str", "Tensor.__format__": "f-string",
     "Tensor.__iter__": "iteration", "Tensor.__reduce__": "pickle",
+    "tf.data.Dataset.__iter__": "iteration",
 }  # fmt: skip
 """What Python calls the methods that it calls by itself."""
 
@@ -83,6 +85,8 @@ _TYPE_NAMES = {
     "EagerTensor": "Tensor", "_EagerTensorBase": "Tensor", "SymbolicTensor": "Tensor",
     "ResourceVariable": "Variable", "BaseResourceVariable": "Variable",
 }  # fmt: skip
+
+_DATASET = "tf.data.Dataset"
 
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%",
@@ -101,6 +105,11 @@ _WRAPPER_FILES = (
 )  # fmt: skip
 
 
+def is_wrapper(filename: str) -> bool:
+    """Whether code of this file only stands between the user and the function called."""
+    return filename.replace("\\", "/").endswith(_WRAPPER_FILES)
+
+
 def route_of(where: Standpoint, frame: FrameType, lowest: str) -> Route:
     """Name the route of a conversion, by the user's expression, else by what it called.
 
@@ -116,6 +125,8 @@ def route_of(where: Standpoint, frame: FrameType, lowest: str) -> Route:
     name = _by_expression(where.inner) if where.inner else None
     if name is None:
         name = _by_callee(where, frame) or lowest
+        if where.inner is None:  # a library's thread: nobody wrote that
+            return Route(name, False)
         if name in _READS:  # `if tensor:` asks for a bool; nobody wrote `bool(tensor)`
             return Route(_READS[name], False)
     return Route(name, name in _EXPLICIT or name.rpartition(".")[2] in _EXPLICIT_METHODS)
@@ -305,13 +316,46 @@ def _name_of_object(value: Any, written: list[str]) -> str | None:
     exported = _tensorflow_name(value) or _keras_name(value)
     if exported:
         return exported
+    module = getattr(value, "__module__", None) if _may_be_asked(value) else None
+    if type(value).__module__ == _POLYMORPHIC and (made_of := _of_tf_function(value)):
+        if made_of == LAMBDA:
+            return ".".join(written)
+        # Of a partial, or of an object that can be called.
+        if module is None or not hasattr(value, "__name__"):
+            return made_of
+    if _is_librarys_method(value):
+        return f"{_type_name(type(value.__self__))}.{value.__func__.__name__}"
     if not _may_be_asked(value) or not hasattr(value, "__name__"):
         return f"{_type_name(type(value))}.__call__"
-    module = getattr(value, "__module__", None)
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", written[-1])
     if module in ("builtins", "__main__") or str(module).startswith("IPython."):
         return str(name)
     return f"{_public_module(_home_of(value, str(module or 'numpy'), str(name)))}.{name}"
+
+
+_POLYMORPHIC = "tensorflow.python.eager.polymorphic_function.polymorphic_function"
+
+
+def _of_tf_function(function: Any) -> str | None:
+    """Name of the Python function that a ``tf.function`` was made of, as the user wrote it."""
+    code = code_of(function)
+    return None if code is None or is_library(code.co_filename) else name_of(code)
+
+
+def _tf_function_called(frame: FrameType) -> str | None:
+    """The same of the one whose ``__call__`` runs; see `_owner` on the frame's locals."""
+    names = frame.f_locals
+    name = _of_tf_function(names.get("self"))
+    forget_snapshot(frame, names)
+    return name
+
+
+def _is_librarys_method(value: Any) -> bool:
+    """Whether it is bound to an object, which the user named before: ``predict = m.predict``."""
+    if not isinstance(value, types.MethodType) or isinstance(value.__self__, type):
+        return False
+    code = getattr(value.__func__, "__code__", None)
+    return code is not None and is_library(code.co_filename)
 
 
 def _home_of(value: Any, module: str, name: str) -> str:
@@ -387,17 +431,30 @@ def _keras_name(value: Any) -> str | None:
 
 
 def _type_name(kind: type[Any]) -> str:
-    return _TYPE_NAMES.get(kind.__name__, kind.__name__)
+    return _TYPE_NAMES.get(kind.__name__) or _dataset_name(kind) or kind.__name__
+
+
+def _dataset_name(kind: type[Any]) -> str | None:
+    """``tf.data.Dataset``, for the class that TensorFlow has for each step of a pipeline."""
+    if not kind.__name__.startswith("_"):
+        return None
+    return next((_DATASET for base in kind.__mro__ if _tensorflow_name(base) == _DATASET), None)
 
 
 def _by_callee(where: Standpoint, frame: FrameType) -> str | None:
     """Name it by the outermost library function below the user's line that has a public name."""
     for called in _frames_below(where.inner, frame):
-        if not called.f_code.co_filename.replace("\\", "/").endswith(_WRAPPER_FILES):
+        if not is_wrapper(called.f_code.co_filename):
             name = _name_of_frame(called)
             if name is not None:
-                return name
+                return _as_written(where.inner) if name == LAMBDA else name
     return None
+
+
+def _as_written(frame: FrameType | None) -> str:
+    """What the user calls a function that has no name: ``f`` of ``f(a)``."""
+    node = _node(frame) if frame is not None else None
+    return ".".join(_dotted(node.func)) or LAMBDA if isinstance(node, ast.Call) else LAMBDA
 
 
 def _frames_below(inner: FrameType | None, frame: FrameType) -> Iterator[FrameType]:
@@ -408,19 +465,35 @@ def _frames_below(inner: FrameType | None, frame: FrameType) -> Iterator[FrameTy
         below.append(walk)
         walk = walk.f_back
     if inner is None:  # a library's thread: name the innermost, not the thread's start
-        return iter(below[:1])
+        return iter([called for called in below[:1] if not _is_pythons(called)])
     files = [(called, called.f_code.co_filename) for called in reversed(below)]
     return iter([called for called, file in files if is_library(file) and not is_own(file)])
 
 
+def _is_pythons(frame: FrameType) -> bool:
+    """Whether it is of the standard library: a pool's thread, which was handed what converts."""
+    module = str(frame.f_globals.get("__name__", ""))
+    return module.partition(".")[0] in sys.stdlib_module_names
+
+
+_FEEDERS = "keras/src/trainers/data_adapters/"
+"""Where Keras hands a model its data, on TensorFlow's threads: nobody called that by name."""
+
+
 def _name_of_frame(frame: FrameType) -> str | None:
     code = frame.f_code
+    if _FEEDERS in code.co_filename.replace("\\", "/"):
+        return None
     if code.co_filename.replace("\\", "/").endswith("IPython/core/displayhook.py"):
         return "display"  # the value of a cell's last line
+    if code.co_name == "_convert" and _is_registry(frame):
+        return _called_from_graph(frame)
     function = frame.f_globals.get(code.co_name)
     exported = _tensorflow_name(function) or _keras_name(function)
     if exported:
         return exported
+    if frame.f_globals.get("__name__") == _POLYMORPHIC and code.co_name == "__call__":
+        return _tf_function_called(frame)
     owner = _owner(frame)
     if owner:
         return f"{owner}.{code.co_name}"
@@ -428,6 +501,27 @@ def _name_of_frame(frame: FrameType) -> str | None:
     if code.co_name.startswith(("<", "_")) or module.startswith("tensorflow."):
         return None  # TensorFlow publishes by `tf_export`; what lacks it has no public name
     return f"{_public_module(module)}.{code.co_name}"
+
+
+def _is_registry(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename.replace("\\", "/")
+    return file.endswith("tensorflow/python/ops/script_ops.py")
+
+
+def _called_from_graph(frame: FrameType) -> str:
+    """What put the Python function into its graph whose result is converted there.
+
+    ``EagerFunc._convert`` has the object, ``FuncRegistry._convert`` has none; a generator's
+    own function of TensorFlow's calls the latter, too.
+    """
+    if frame.f_code.co_varnames[0] == "self":
+        return "tf.py_function"
+    walk = frame.f_back
+    while walk is not None and not _is_registry(walk):
+        if walk.f_code.co_name == "generator_py_func":
+            return "tf.data.Dataset.from_generator"
+        walk = walk.f_back
+    return "tf.numpy_function"
 
 
 def _owner(frame: FrameType) -> str | None:
@@ -445,6 +539,6 @@ def _owner(frame: FrameType) -> str | None:
     kind = owner if first == "cls" and isinstance(owner, type) else type(owner)
     del owner
     forget_snapshot(frame, names)
-    if kind is type(None) or (kind.__name__.startswith("_") and kind.__name__ not in _TYPE_NAMES):
+    if kind is type(None) or (kind.__name__.startswith("_") and _type_name(kind) == kind.__name__):
         return None
     return (_tensorflow_name(kind) if first == "cls" else None) or _type_name(kind)

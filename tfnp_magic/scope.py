@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import threading
-import weakref
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tfnp_magic.budget import Budget
     from tfnp_magic.driving import Driver
     from tfnp_magic.recorder import Recorder
+
+    _Before = Token[tuple[int, ...]]
 
 # Tokens, not recorders: a context that outlives its trace must not keep a recording alive.
 _tokens: ContextVar[tuple[int, ...]] = ContextVar("tfnp_magic_traces", default=())
@@ -21,53 +22,47 @@ _numbers = itertools.count(1)
 
 
 class Scope:
-    """What belongs to one trace: its own context, what inherits it, and threads born meanwhile.
+    """What belongs to one trace: what runs under a context that came from the traced code.
 
-    A crossing on the tracing thread belongs to it only under a context that came from
-    the traced code (another asyncio task of the same thread does not). On other threads
-    it belongs when the context was handed over, or when the thread did not exist when
-    the trace began: TensorFlow's own threads that call back, and pools that the cell made.
+    Tasks and callbacks inherit their context. Threads, and work handed to a pool's thread,
+    do so by `tfnp_magic.probes.threads` while a trace is open: they belong to whom their
+    starter belonged to. A thread that Python did not start (TensorFlow's own, which call
+    back) has no context to tell; it works for the open trace, if it can only be that one.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.token = next(_numbers)
-        self._thread = threading.get_ident()
-        self._older = {
-            thread.ident: weakref.ref(thread)
-            for thread in threading.enumerate()
-            # Python's stand-in for a thread of C++'s, made when somebody asks for the current
-            # one there (logging does): TensorFlow's own threads call back for any trace.
-            if not isinstance(thread, threading._DummyThread)
-        }
+        self.thread = threading.get_ident()
+        self.within: tuple[int, ...] = ()
 
     def enter(self) -> None:
         """Begin hearing, in the caller's context."""
         global _open
+        # Only now: the probes ask this module who hears.
+        from tfnp_magic.probes import carriers
+
+        carriers.acquire(self.token)
+        known = {scope.token for scope in _open}
+        # Those of traces that ended in another context would pile up.
+        self.within = tuple(token for token in _tokens_now() if token in known)
         with _lock:
             _open = (*_open, self)
-        _tokens.set((*_tokens.get(), self.token))
+        _tokens.set((*self.within, self.token))
+        if inner.owners is not None:
+            inner.owners = (*inner.owners, self.token)
 
     def leave(self) -> None:
         """Stop hearing, everywhere; the context may be another than `enter`'s."""
         global _open
+        from tfnp_magic.probes import carriers
+
         with _lock:
             _open = tuple(scope for scope in _open if scope is not self)
         _tokens.set(tuple(token for token in _tokens.get() if token != self.token))
-
-    def covers(self, tokens: tuple[int, ...]) -> bool:
-        """Whether what happens on this thread, under these tokens, belongs to the trace."""
-        if self.token in tokens:
-            return True
         if inner.owners is not None:
-            return False
-        ident = threading.get_ident()
-        if ident == self._thread:
-            return False
-        older = self._older.get(ident)
-        thread = None if older is None else older()
-        # A new thread may have the number of one that ended.
-        return thread is None or not thread.is_alive()
+            inner.owners = tuple(token for token in inner.owners if token != self.token)
+        carriers.release(self.token)
 
 
 class _PerThread(threading.local):
@@ -114,36 +109,91 @@ def newest() -> int:
     return _open[-1].token if _open else 0
 
 
+class Audience(list["Recorder"]):
+    """The recorders that hear a conversion; those that only count it stand outside.
+
+    True as long as anybody must be told: whoever finds nobody at all need not look whether
+    the call is a conversion.
+
+    Attributes
+    ----------
+    outside
+        Recorders of open traces that it does not belong to.
+    """
+
+    outside: tuple[Recorder, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(len(self) or self.outside)
+
+
 def listeners() -> list[Recorder]:
-    """Recorders that a crossing, here and now, belongs to; the others count it as left out."""
+    """Recorders that a crossing, here and now, belongs to; an `Audience` if not all do."""
     scopes = _open
     if not scopes or inner.absorbing:
         return []
     tokens = _tokens_now()
     if len(scopes) == 1 and scopes[0].token in tokens:
         return [scopes[0].recorder]
-    mine = []
-    for scope in scopes:
-        if scope.covers(tokens):
-            mine.append(scope.recorder)
-        else:
-            scope.recorder.left_out += 1
-    return mine
+    mine = _belonging(scopes, tokens)
+    audience = Audience(scope.recorder for scope in mine)
+    audience.outside = tuple(scope.recorder for scope in scopes if scope not in mine)
+    return audience
+
+
+def overhearing() -> list[Recorder]:
+    """The same, ahead of a crossing that will be told to `listeners`: only who hears it."""
+    if inner.absorbing:
+        return []
+    return [scope.recorder for scope in _belonging(_open, _tokens_now())]
 
 
 def tokens_here() -> tuple[int, ...]:
     """Tokens of the open traces that what happens here and now belongs to."""
-    tokens = _tokens_now()
-    return tuple(scope.token for scope in _open if scope.covers(tokens))
+    return tuple(scope.token for scope in _belonging(_open, _tokens_now()))
+
+
+def take_over(tokens: tuple[int, ...]) -> tuple[_Before, tuple[int, ...] | None]:
+    """From here on, what this thread does in this context belongs to these traces only.
+
+    Returns
+    -------
+    tuple
+        For `hand_back`, in the same context.
+    """
+    before = _tokens.set(tokens), inner.owners
+    inner.owners = None
+    return before
+
+
+def hand_back(before: tuple[_Before, tuple[int, ...] | None]) -> None:
+    """What this thread does belongs to whom it did before `take_over`."""
+    _tokens.reset(before[0])
+    inner.owners = before[1]
 
 
 def _tokens_now() -> tuple[int, ...]:
     return _tokens.get() if inner.owners is None else inner.owners
 
 
-def overhearing() -> list[Recorder]:
-    """The same, ahead of a crossing that will be told to `listeners`: nothing is counted."""
-    if inner.absorbing:
-        return []
-    tokens = _tokens_now()
-    return [scope.recorder for scope in _open if scope.covers(tokens)]
+def _belonging(scopes: tuple[Scope, ...], tokens: tuple[int, ...]) -> tuple[Scope, ...]:
+    """Scopes that what happens on this thread, under these tokens, belongs to."""
+    mine = tuple(scope for scope in scopes if scope.token in tokens)
+    if mine or inner.owners is not None or not _is_foreign(scopes):
+        return mine
+    return scopes if _are_nested(scopes) else ()
+
+
+def _is_foreign(scopes: tuple[Scope, ...]) -> bool:
+    """Whether Python did not start this thread, so that its context says nothing."""
+    ident = threading.get_ident()
+    if any(scope.thread == ident for scope in scopes):
+        return False
+    # `current_thread` would make a stand-in, as others do there: logging, for one.
+    thread = threading._active.get(ident)  # type: ignore[attr-defined]
+    return thread is None or isinstance(thread, threading._DummyThread)
+
+
+def _are_nested(scopes: tuple[Scope, ...]) -> bool:
+    """Whether each began inside the one before: all of them wait for what the last one does."""
+    return all(outer.token in nested.within for outer, nested in itertools.pairwise(scopes))

@@ -118,14 +118,41 @@ class Sources:
     def place_of(self, frame: FrameType) -> Place:
         """The line that a frame is at, with its text."""
         filename, line, function = _whereabouts(frame)
+        return self._place(filename, line, function, frame.f_globals)
+
+    def place_at(self, filename: str, line: int, function: str) -> Place:
+        """A line that no frame is at, with its text."""
+        return self._place(filename, line, function)
+
+    def definition_of(self, code: CodeType) -> Place | None:
+        """The line where a function of the user's begins; None for a library's."""
+        filename, line, name = code.co_filename, code.co_firstlineno, _qualified_name(code)
+        if is_library(filename):
+            return None
+        first = self._place(filename, line, name)
+        if not first.code.startswith("@"):
+            return first
+        for further in range(1, _MOST_DECORATORS):
+            place = self._place(filename, line + further, name)
+            if place.code.startswith(("def ", "async def ")):
+                return place
+        return first
+
+    def _place(
+        self, filename: str, line: int, function: str, names: dict[str, Any] | None = None
+    ) -> Place:
         above = self._cell_files.get(filename)
         if above is not None and self._cell_lines:
             filename, line = self._cell, line + above
         if above is not None and 0 < line <= len(self._cell_lines):
             text = self._cell_lines[line - 1]
         else:
-            text = linecache.getline(filename, line, frame.f_globals)
+            text = linecache.getline(filename, line, names)
         return Place(self._label(filename) or _readable(filename), line, function, text.strip())
+
+
+_MOST_DECORATORS = 30
+"""Lines of decorators, between a function's first and its ``def``, that are looked through."""
 
 
 def _whereabouts(frame: FrameType) -> tuple[str, int, str]:

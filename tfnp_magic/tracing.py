@@ -11,9 +11,10 @@ from tfnp_magic import __version__, runtime
 from tfnp_magic.blind_spots import not_seen
 from tfnp_magic.facts import tensorflow_is_loaded
 from tfnp_magic.importing import ImportWatch, tensorflow_is_installed
-from tfnp_magic.interrupts import covered_from_entry
+from tfnp_magic.interrupts import covered_from_entry, raised_by_signal
 from tfnp_magic.model import Recording
-from tfnp_magic.probes import probes
+from tfnp_magic.probes import carriers, probes
+from tfnp_magic.profiling import Look, profiler
 from tfnp_magic.recorder import Recorder, clock
 from tfnp_magic.scope import Scope
 from tfnp_magic.site import Label
@@ -47,6 +48,8 @@ class Trace:
         Maps a file name to what the user calls it (``In[3]``), or to None.
     check_values
         One of `CHECKS`.
+    graph
+        Whether to look into graphs, with TensorFlow's own profiler.
     """
 
     def __init__(
@@ -56,12 +59,14 @@ class Trace:
         source: str = "",
         label: Label | None = None,
         check_values: str = "sample",
+        graph: bool = False,
     ) -> None:
         self.recording = Recording(title=title, source=source)
         limit = CHECKS[check_values]
         self._recorder = Recorder(self.recording, cell_files, label or _unlabelled, limit)
         self._scope = Scope(self._recorder)
         self._watch = ImportWatch(self._hook)
+        self._look = Look() if graph else None
         self._started = 0
         self.running = False
         self._complete = False
@@ -100,6 +105,7 @@ class Trace:
                 self.running = False
         if not self._complete:
             self._recorder.finish()
+            self._add_graphs()
             self._say_what_was_not_seen()
             self._complete = True
         return self.recording
@@ -107,16 +113,40 @@ class Trace:
     def _hook(self) -> None:
         if self.running:
             probes.acquire(self._scope.token)
+            if self._look is not None:
+                profiler.begin(self._look)
 
     def _come_out(self) -> None:
+        if self._look is not None:
+            profiler.end(self._look)
         self._watch.off()
         self._scope.leave()
         probes.release(self._scope.token)
 
+    def _add_graphs(self) -> None:
+        """Add what graphs did to the recording, all at once: an interrupt may come before."""
+        look = self._look
+        if look is None or not look.profiles:
+            return
+        recording = self.recording
+        try:
+            found = look.into(self._recorder)
+        except Exception as error:
+            if raised_by_signal(error):
+                raise
+            text = f"what graphs cast and moved ({type(error).__name__}: {error})"
+            recording.lost.append(text)
+        else:
+            recording.looked_into_graphs = True
+            recording.ledger += found.crossings
+            look.compiled = found.compiled
+        look.profiles.clear()
+        profiler.forget()
+
     def _say_what_was_not_seen(self) -> None:
         recording = self.recording
         recording.versions = _versions()
-        recording.not_seen.clear()
+        recording.not_seen[:] = carriers.missing
         if not tensorflow_is_loaded():
             if not tensorflow_is_installed():
                 recording.not_seen.append(INSTALL_HINT)
@@ -124,6 +154,8 @@ class Trace:
         recording.not_seen += probes.missing
         if runtime.has_several_devices() and not runtime.is_known():
             recording.not_seen.append(_NO_MIRRORS)
+        if self._look is not None:
+            recording.not_seen += self._look.misses()
         recording.not_seen += not_seen(recording)
 
 
@@ -136,6 +168,9 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
         How many elements of an array that was cast are compared with what they became:
         ``"sample"`` (all of 32,768, else a sample of as many, the same each time),
         ``"all"``, or ``"none"``.
+    graph
+        Whether to look into graphs, too: TensorFlow's own profiler then tells what they cast
+        and moved while they ran. It sees each op, which costs time and memory.
 
     Yields
     ------
@@ -157,16 +192,18 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
     0
     """
 
-    def __init__(self, *, check_values: str = "sample") -> None:
+    def __init__(self, *, check_values: str = "sample", graph: bool = False) -> None:
         if check_values not in CHECKS:
             known = ", ".join(map(repr, CHECKS))
             raise ValueError(f"check_values is one of {known}, and not {check_values!r}")
-        self._check_values = check_values
+        self._check_values, self._graph = check_values, graph
         self._trace: Trace | None = None
 
     def __enter__(self) -> Recording:
         filename = sys._getframe(1).f_code.co_filename
-        self._trace = Trace({filename: 0}, filename, check_values=self._check_values)
+        self._trace = Trace(
+            {filename: 0}, filename, check_values=self._check_values, graph=self._graph
+        )
         try:
             self._trace.start()
             return self._trace.recording

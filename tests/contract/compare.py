@@ -20,6 +20,14 @@ _ALIKE = {"uint8": "int8", "int4": "int8", "uint4": "int8", "qint8": "int8", "qu
 """Integers that numbers have the same bytes in: the oracle takes one for the other."""
 
 
+_BAKED = "baked into the graph"
+"""How the reason of a constant begins, whose copies `test_baking` counts another way.
+
+It is copied within messages, too. There the oracle finds it only near the beginning, so that it
+counts a few copies less, and how many depends on the lengths of names.
+"""
+
+
 def differences(row: Row, told: dict) -> list[str]:
     """What a trace got wrong, a sentence each; empty for a row that it got right.
 
@@ -87,6 +95,7 @@ def _of_python_sizes(measured: dict, claims: list[dict]) -> Iterator[str]:
 
 def _of_copies(direction: str, measured: dict, claims: list[dict]) -> Iterator[str]:
     at_most = any(one["at_most"] for one in measured.values())
+    at_least = any(claim["reason"].startswith(_BAKED) for claim in claims)
     together = sum(claim["count"] for claim in claims) == 1
     of_all = {
         "copied_bytes": _total((one["copied_bytes"], 1) for one in measured.values()),
@@ -95,6 +104,8 @@ def _of_copies(direction: str, measured: dict, claims: list[dict]) -> Iterator[s
     for what, told in of_all.items():
         said = _total((claim[what], 1) for claim in claims)
         if told is None or said is None or said == told or (at_most and said < told):
+            continue
+        if at_least and said > told:
             continue
         yield f"{direction}: {what} {said}, not {'more than ' if at_most else ''}{told}"
 

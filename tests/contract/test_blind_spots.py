@@ -50,7 +50,7 @@ def passed_on():
 
 
 PREPARED = {
-    "casts and moves inside graphs": in_graph_cast,
+    "casts and moves inside graphs without `--graph`": in_graph_cast,
     "copies that NumPy makes of read-only memory": read_only_memory,
     "writes to shared memory that was passed on": passed_on,
     "protocol buffers filled from arrays": protocol_buffer,

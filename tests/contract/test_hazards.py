@@ -468,7 +468,7 @@ def test_function_in_a_graph_that_writes_to_its_argument_changes_the_tensor():
     assert np.all(t.numpy() == 7)
     (hazard,) = ran.hazards
     assert (hazard.written, hazard.route) == (True, "tf.numpy_function")
-    assert hazard.site.line.code == "def f(x):"
+    assert (hazard.site.line.code, hazard.site.inner.code) == ("r = g(t)", "def f(x):")
     assert ran.kinds == ["written"]
 
 

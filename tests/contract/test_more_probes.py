@@ -15,7 +15,7 @@ from tensorflow.python.training import py_checkpoint_reader
 import tfnp_magic
 from tests.contract.arrays import aligned, misaligned
 from tfnp_magic import probes, route
-from tfnp_magic.probes import callbacks, checkpoint, interpreter, sessions
+from tfnp_magic.probes import callbacks, checkpoint, interpreter, sessions, stands
 
 TO_TF, TO_NP = "numpy → tensorflow", "tensorflow → numpy"
 TO_PY, FROM_PY = "tensorflow → python", "python → tensorflow"
@@ -435,7 +435,7 @@ def test_conversions_of_a_function_in_a_graph_name_that_function():
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="no columns before Python 3.11")
 def test_frame_that_stands_for_a_function_names_no_expression_of_its_first_line():
     code = calling.__code__
-    stand = callbacks._stand_for(code, {}).__code__
+    stand = stands.stand_for(code, {}).__code__
     first = code.co_firstlineno
     assert set(stand.co_positions()) == {(first, first, None, None)}
     assert len(list(stand.co_positions())) == len(stand.co_code) // 2
@@ -637,7 +637,7 @@ def test_probe_that_fails_costs_the_user_nothing(monkeypatch):
     def broken(*args):
         raise RuntimeError("ours")
 
-    monkeypatch.setattr(callbacks, "_callee_of", broken)
+    monkeypatch.setattr(callbacks, "callee_of", broken)
     monkeypatch.setattr(sessions, "_fed", broken)
     graph, tensor = calling(lambda x: x * 2)
     made = []

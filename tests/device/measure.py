@@ -45,9 +45,17 @@ class Measured(NamedTuple):
     again: Ran
 
 
-def measure(row: Row, machine: Machine) -> Measured:
-    """Run it traced, for the first time in this process; then without a trace; then with one."""
-    return Measured(*(_run(row, machine, traced) for traced in (True, False, True)))
+def measure(row: Row, machine: Machine, *, graph: bool = False) -> Measured:
+    """Run it traced, for the first time in this process; then without a trace; then with one.
+
+    Parameters
+    ----------
+    row, machine
+        What is run, and where.
+    graph
+        Whether the traces look into graphs.
+    """
+    return Measured(*(_run(row, machine, traced, graph) for traced in (True, False, True)))
 
 
 def warm_up(machine: Machine) -> None:
@@ -58,10 +66,10 @@ def warm_up(machine: Machine) -> None:
     gc.freeze()  # a collection before each run need not walk all of TensorFlow
 
 
-def _run(row, machine, traced):
+def _run(row, machine, traced, graph):
     names = _set_up(row, machine)
     code, mode = _compiled(row.code)
-    trace = traced_cell(FILE, row.code) if traced else contextlib.nullcontext()
+    trace = traced_cell(FILE, row.code, graph=graph) if traced else contextlib.nullcontext()
     error = None
     with machine.oracle.window() as window, trace as recording:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-IN_GRAPHS = "casts and moves inside graphs"
+IN_GRAPHS = "casts and moves inside graphs without `--graph`"
 """The blind spot that hides moves; see `tfnp_magic.blind_spots`."""
 
 

@@ -10,10 +10,13 @@ import pytest
 
 from tests.device import table
 from tests.device.measure import measure, warm_up
-from tests.device.rows import all_rows
+from tests.device.rows import all_rows, copies, graphs, libraries, pipelines, strategies
 from tfnp_magic.blind_spots import BLIND_SPOTS
 
 ROWS = all_rows()
+ROWS_THAT_MAY_RUN_GRAPHS = [
+    row for module in (copies, graphs, libraries, pipelines, strategies) for row in module.ROWS
+]
 LEAST = 60
 """Eager rows that a suite of device moves must have."""
 
@@ -53,16 +56,16 @@ def _params_with_blind():
 
 @pytest.fixture(scope="module")
 def measured(machine):
-    """The runs of a row; it is run once."""
+    """The runs of a row; it is run once for each way of tracing it."""
     warm_up(machine)
     kept = {}
 
-    def measured(row):
+    def measured(row, graph=False):
         if row.accelerators > len(machine.devices):
             pytest.skip(f"needs {row.accelerators} accelerators")
-        if row.name not in kept:
-            kept[row.name] = measure(row, machine)
-        return kept[row.name]
+        if (row.name, graph) not in kept:
+            kept[row.name, graph] = measure(row, machine, graph=graph)
+        return kept[row.name, graph]
 
     return measured
 
@@ -73,6 +76,17 @@ def test_a_recording_says_what_the_device_counted(row, measured, record_property
     record_property(*table.properties(row, runs.cold))
     assert tuple(runs.cold.ours) == tuple(runs.cold.device), _explained(row, "cold")
     assert tuple(runs.again.ours) == tuple(runs.again.device), _explained(row, "again")
+
+
+@pytest.mark.parametrize("row", _params(ROWS_THAT_MAY_RUN_GRAPHS))
+def test_with_the_graphs_a_recording_says_what_the_device_counted(row, measured):
+    """Eager moves and those inside graphs together, none of them twice."""
+    runs = measured(row, graph=True)
+    assert tuple(runs.cold.ours) == tuple(runs.cold.device), _explained(row, "cold")
+    assert tuple(runs.again.ours) == tuple(runs.again.device), _explained(row, "again")
+    assert runs.again.device == runs.untraced.device
+    assert runs.again.result == runs.untraced.result
+    assert runs.cold.lost == runs.again.lost == []
 
 
 def _explained(row, which):

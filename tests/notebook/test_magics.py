@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conftest import Kernel, arrows
 
-OPTIONS = "the options are -o (--output), -q (--quiet), -c (--check-values)"
+OPTIONS = "the options are -o (--output), -q (--quiet), -c (--check-values), -g (--graph)"
 
 
 # --- the line form -----------------------------------------------------------------
@@ -129,6 +129,27 @@ def test_options_say_what_is_shown_and_stored(kernel: Kernel, options: str, show
     assert kernel.value("'rec' in globals()") is ("rec" in options)
 
 
+@pytest.mark.parametrize(
+    ("code", "kinds"),
+    [
+        ("%%interop_trace -g -o rec\nf(t);", ["report"]),
+        ("%%interop_trace --graph --output=rec\nf(t);", ["report"]),
+        ("%%interop_trace -qgo rec\nf(t);", []),
+        ("%interop_trace --graph -o rec f(t);", ["report"]),
+        ("%interop_trace -gqo rec f(t);", []),
+    ],
+)
+def test_graphs_are_looked_into_on_request(kernel: Kernel, code: str, kinds: list[str]) -> None:
+    """And nothing that the profiler says of itself is shown."""
+    kernel.run("f = tf.function(lambda x: tf.cast(x, tf.float16)); f(t);")
+    assert kernel.run(code).kinds == kinds
+    told = "[(c.direction, c.dtype_to, c.count, c.site.line.line) for c in rec.ledger]"
+    line = 2 if code.startswith("%%") else 1
+    assert kernel.value(told) == [("in graph", "float16", 1, line)]
+    kernel.run("%%interop_trace -q -o rec\nf(t);")
+    assert kernel.value("(rec.ledger, rec.graph_calls)") == ([], 1)
+
+
 def test_a_recording_replaces_what_had_its_name(kernel: Kernel) -> None:
     kernel.run("rec = 1")
     kernel.run("%%interop_trace -q -o rec\nassert rec == 1\nnp.sum(t);")
@@ -197,7 +218,10 @@ def test_a_wrong_line_is_one_sentence_and_the_body_does_not_run(
 @pytest.mark.parametrize(
     ("line", "parts"),
     [
-        ("%%interop_trace?", ["%interop_trace [-o NAME] [-q]", "--output", "--quiet", "await"]),
+        (
+            "%%interop_trace?",
+            ["%interop_trace [-o NAME] [-q]", "--output", "--quiet", "--graph", "await"],
+        ),
         ("%interop_trace?", ["%interop_trace [-o NAME] [-q]", "--output", "--quiet", "--"]),
         ("?%%interop_trace", ["%interop_trace [-o NAME] [-q]"]),
         ("%tfnp_whos?", ["--kind", "--output", "names"]),
@@ -210,7 +234,7 @@ def test_help_shows_the_options(kernel: Kernel, line: str, parts: list[str]) -> 
     assert [part for part in parts if part not in page["data"]["text/plain"]] == []
 
 
-TRACE = ["--check-values", "--output", "--quiet", "-c", "-o", "-q"]
+TRACE = ["--check-values", "--graph", "--output", "--quiet", "-c", "-g", "-o", "-q"]
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,9 @@ def scaled(*retraces, **facts):
 
 
 def test_retraces_are_found_with_argument_cause_and_remedy():
-    again = Retrace("python value", "factor", "each new Python int (1, 2, 3, …)", 19, 350_000_000)
+    again = Retrace(
+        "python value", "factor", "each new Python int (1, 2, 3, …)", 19, 350_000_000, "int"
+    )
     finding = only(functions=[scaled(again)])
     assert (finding.kind, finding.count, finding.nbytes) == ("retrace", 19, None)
     assert finding.sentence == (
@@ -222,6 +224,13 @@ def test_retraces_are_found_with_argument_cause_and_remedy():
         "`factor`: each new Python int (1, 2, 3, …). Pass a tensor or a NumPy scalar: "
         "`tf.constant(factor)`."
     )
+
+
+def test_only_numbers_can_be_tensors_instead():
+    again = Retrace("python value", "mode", "each new Python str ('a', 'b', …)", 19, 10, "str")
+    said = only(functions=[scaled(again)]).sentence
+    assert "tf.constant" not in said
+    assert said.endswith("pass one that seldom changes.")
 
 
 def test_few_retraces_are_not_found():

@@ -31,7 +31,8 @@ def of_retraces(recording: Recording) -> Iterator[Finding]:
 def _of_retrace(calls: FunctionCalls, retrace: Retrace) -> Finding:
     calls_text = f" in {counted(calls.calls, 'call')}" if calls.calls else ""
     because = f" for argument `{retrace.argument}`" if retrace.argument else ""
-    instead = _INSTEAD_OF_RETRACING.get(retrace.kind, "")
+    number = retrace.kind == "python value" and retrace.what in ("int", "float", "complex")
+    instead = _NUMBER if number else _INSTEAD_OF_RETRACING.get(retrace.kind, "")
     sentence = (
         f"{where(calls.site)}: `{calls.name}` was traced again {times(retrace.count)}{calls_text}, "
         f"{seconds_text(retrace.duration_ns)} in all{because}: {retrace.cause}. "
@@ -40,13 +41,15 @@ def _of_retrace(calls: FunctionCalls, retrace: Retrace) -> Finding:
     return Finding("retrace", calls.site, sentence.rstrip(), retrace.count, None)
 
 
+_NUMBER = "Pass a tensor or a NumPy scalar: `tf.constant({argument})`."
 _INSTEAD_OF_RETRACING = {
-    "python value": "Pass a tensor or a NumPy scalar: `tf.constant({argument})`.",
+    "python value": "Such a value is part of the graph: pass one that seldom changes.",
     "shape": "Declare the shape once: `input_signature=[tf.TensorSpec([None, …], dtype)]` or "
     "`reduce_retracing=True`.",
     "dtype": "Convert to one dtype before the call.",
     "structure": "Pass a tensor with one more axis in place of a list that changes its length.",
     "other object": "Make the object once, before the loop.",
+    "context": "Call it under one device or strategy.",
     "new function": "Make the `tf.function` once, outside of the loop.",
 }
 

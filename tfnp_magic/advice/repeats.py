@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tfnp_magic.activity import ModelCalls
+from tfnp_magic.activity import ModelCalls, Pipeline
 from tfnp_magic.advice.finding import Finding, where
 from tfnp_magic.advice.loops import loop_around
 from tfnp_magic.figures import bytes_text, counted, seconds_text, times
@@ -116,6 +116,11 @@ def _instead(crossing: Crossing, recording: Recording) -> str:
         return "Convert the whole array once, before the loop, and index the tensor."
     if any(_is_read_there(crossing, pipeline.site) for pipeline in recording.pipelines):
         return "Iterate `dataset.as_numpy_iterator()`, whose elements are arrays without a copy."
+    if any(_is_run_by(crossing, pipeline) for pipeline in recording.pipelines):
+        return (
+            "Do it in TensorFlow's own ops inside `map`, or for a whole batch at a time: `batch` "
+            "before `map`."
+        )
     own = _TENSORFLOWS_OWN.get(route)
     if own is not None:
         return f"Use `{own}`, which stays in TensorFlow, or convert once before the loop."
@@ -129,6 +134,12 @@ def _instead(crossing: Crossing, recording: Recording) -> str:
 def _is_read_there(crossing: Crossing, site: Site) -> bool:
     """Whether a pipeline's loop is the one around the line: told by what it read of elements."""
     return crossing.route in ("Tensor.numpy", "np.asarray", "np.array") and crossing.site == site
+
+
+def _is_run_by(crossing: Crossing, pipeline: Pipeline) -> bool:
+    """Whether it stands in a Python function of a pipeline, which calls it for each element."""
+    line, inner = crossing.site
+    return bool(pipeline.python.count) and inner is not None and line == pipeline.site.line
 
 
 _TENSORFLOWS_OWN = {

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from tfnp_magic.probes import (
     allocations,
+    baking,
     buffer,
     callbacks,
     checkpoint,
@@ -20,12 +21,18 @@ from tfnp_magic.probes import (
     dlpack,
     executes,
     fast_path,
+    functions,
+    graph_inputs,
     graphs,
     interpreter,
+    models,
+    optionals,
+    pipelines,
     protos,
     reading,
     sessions,
     tapes,
+    threads,
 )
 
 
@@ -52,25 +59,37 @@ CATALOGUE: tuple[tuple[ModuleType, str], ...] = (
     (dlpack, "memory handed over by DLPack"),
     (devices, "tensors copied to a device on request"),
     (protos, "constants written into graphs"),
+    (baking, "how often those are copied as the graph is built"),
     (interpreter, "arrays into and out of the TFLite interpreter"),
     (checkpoint, "arrays read out of checkpoints (tf.train.load_variable)"),
     (sessions, "what v1 sessions are fed and return"),
     (callbacks, "arrays that Python functions in graphs get and return (tf.numpy_function)"),
+    (pipelines, "which tf.data pipeline, and which line, Python functions in graphs worked for"),
     (tapes, "arrays written to while a gradient still needs them"),
     (graphs, "how often graphs ran"),
+    (optionals, "what moves when a tf.experimental.Optional is looked into (Keras's fit)"),
+    (functions, "calls of tf.function, and why it built graphs again"),
+    (graph_inputs, "arrays that a graph casts once they are tensors (Keras's train_on_batch)"),
+    (models, "what Keras models convert per epoch and per batch"),
 )
 """Each family, and what a report misses where the family cannot be hooked."""
 
 
 class Probes:
-    """All chokepoints, in while at least one trace is open.
+    """Chokepoints that are in while at least one trace is open.
 
     The first user puts everything in, the last one to leave gives everything back. A
     family that this TensorFlow, Python or machine cannot have hooked is left alone as
     a whole, and `missing` says so.
+
+    Parameters
+    ----------
+    catalogue
+        Modules with ``patches()``, each with what a report misses without it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, catalogue: tuple[tuple[ModuleType, str], ...]) -> None:
+        self._catalogue = catalogue
         self.missing: list[str] = []
         self._lock = threading.RLock()
         self._users: set[int] = set()
@@ -98,7 +117,7 @@ class Probes:
 
     def _put_in(self) -> None:
         self.missing = []
-        for family, what in CATALOGUE:
+        for family, what in self._catalogue:
             before = len(self._in)
             try:
                 for patch in family.patches():
@@ -121,4 +140,7 @@ class Probes:
             self._in.pop()
 
 
-probes = Probes()
+probes = Probes(CATALOGUE)
+
+carriers = Probes(((threads, "work that was handed to threads"),))
+"""Not of TensorFlow, so they do not wait for it: a thread may be started before its import."""

@@ -4,7 +4,8 @@ Chokepoints: ``FuncRegistry.__call__``, which TensorFlow's threads call with arr
 its tensors' memory, and ``FuncRegistry._convert``, which makes arrays of what the
 function returned (tensorflow/python/ops/script_ops.py and
 tensorflow/python/lib/core/py_func.cc; 2.21). ``tf.py_function`` passes here, too, but
-with tensors: what becomes of those, the other probes see.
+with tensors: what becomes of those, the other probes see. What its function returned is
+converted by ``EagerFunc._convert``, which is not called by any code of the user's.
 """
 
 from __future__ import annotations
@@ -15,18 +16,30 @@ import threading
 import types
 import weakref
 from collections.abc import Callable, Iterator
-from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from types import FrameType
+from typing import Any, TypeVar
 
 import numpy as np
 
+from tfnp_magic.callers import callers
+from tfnp_magic.driving import NOBODY, Driver, begin_work_for, end_work, work_here
+from tfnp_magic.facts import eager_tensor_type, raw_value
 from tfnp_magic.hazards import shared_with
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import report
+from tfnp_magic.probes.python_functions import (
+    EAGER,
+    FUNCTION,
+    GENERATOR,
+    Callee,
+    callee_of,
+    generators_of,
+    role_of,
+)
+from tfnp_magic.probes.reporting import ask, report
+from tfnp_magic.probes.stands import Stands
 from tfnp_magic.probes.unseen import into_tensor, out_of_tensor
 from tfnp_magic.recorder import Recorder, Seen
-from tfnp_magic.scope import listeners
-from tfnp_magic.site import is_library
+from tfnp_magic.scope import listeners, overhearing
 from tfnp_magic.verdict import VIEW, shared
 
 NAME = "Python function in a graph"
@@ -34,15 +47,18 @@ NAME = "Python function in a graph"
 HOLDER = "a graph's tensor"
 """What changes when the function writes to its argument."""
 
-_FUNCTION, _GENERATOR = "tf.numpy_function", "tf.data.Dataset.from_generator"
+_T = TypeVar("_T")
 
 
 def patches() -> list[AttributePatch]:
-    """Both methods of the class."""
-    registry = _script_ops().FuncRegistry
+    """Both methods of the class, and the one that converts what ``tf.py_function`` got."""
+    registry, stands = _script_ops().FuncRegistry, Stands()
     return [
-        AttributePatch(registry, "_convert", _around_convert),
-        AttributePatch(registry, "__call__", _around_call),
+        AttributePatch(registry, "_convert", functools.partial(_around_convert, stands)),
+        AttributePatch(registry, "__call__", functools.partial(_around_call, stands)),
+        AttributePatch(
+            _script_ops().EagerFunc, "_convert", functools.partial(_around_eager_convert, stands)
+        ),
     ]
 
 
@@ -58,20 +74,30 @@ class _Running(threading.local):
     converted
         Each array that was made, with what it was made of, by the array's ``id()``; held
         while the call runs. None when nobody hears.
+    callee, args
+        What is called, and with what; None when nobody hears.
+    is_foreign
+        Whether the thread is TensorFlow's, so that no frames are below the call's.
     """
 
     converted: dict[int, tuple[Any, Any]] | None = None
+    callee: Callee | None = None
+    args: Any = ()
+    is_foreign: bool = False
 
 
 _running = _Running()
 
 
-def _around_convert(original: Any) -> Any:
+def _around_convert(stands: Stands, original: Any) -> Any:
     def _convert(value: Any, dtype: Any = None) -> Any:
+        as_if = _ask(_place_of_conversion, stands, value) if _running.is_foreign else None
+        as_if = as_if or _call
         try:
-            result = original(value, dtype)
+            result = as_if(original, value, dtype)
         except BaseException as exc:
             without_our_frame(exc)
+            without_our_frame(exc)  # the one that calls the original
             raise
         if _running.converted is not None and result is not value:
             _running.converted[id(result)] = value, result
@@ -80,116 +106,122 @@ def _around_convert(original: Any) -> Any:
     return staticmethod(_convert)
 
 
-def _around_call(original: Any) -> Any:
-    stands, lent = _Stands(), _Lent()
+def _place_of_conversion(stands: Stands, value: Any) -> Callable[..., Any]:
+    """What calls the conversion as if the user's function did, if that reads tensors."""
+    callee = _running.callee
+    if callee is None or callee.is_library or not isinstance(value, _kinds_that_are_read()):
+        return _call
+    frame = _frame_of_generator(callee.generators, _running.args)
+    return stands.of(callee, 0 if frame is None else frame.f_lineno)
+
+
+def _kinds_that_are_read() -> tuple[type[Any], ...]:
+    return eager_tensor_type(), list, tuple
+
+
+def _call(called: Callable[..., _T], *args: Any) -> _T:
+    return called(*args)
+
+
+def _around_call(stands: Stands, original: Any) -> Any:
+    lent = _Lent()
 
     def __call__(self: Any, token: Any, device: Any, args: Any) -> Any:  # noqa: N807
-        hearing = listeners()
-        function = self.get(token) if hearing else None
-        outer, _running.converted = _running.converted, {} if hearing else None
+        function = self.get(token)
+        driver, before = _ask(_driver_of, token, function, args), work_here()
+        outer = _running.converted, _running.callee, _running.args, _running.is_foreign
         try:
-            if function is not None:
-                report(NAME, hearing, None, _tell_arguments, stands, function, hearing, args)
+            begin_work_for(driver)
+            hearing = listeners()
+            _running.converted, _running.args = {} if hearing else None, args
+            _running.is_foreign = sys._getframe().f_back is None
+            callee = _running.callee = _ask(callee_of, function) if hearing else None
+            if callee is not None:
+                report(NAME, hearing, None, _tell_arguments, stands, callee, hearing, args)
             results = original(self, token, device, args)
-            if function is not None:
-                made = results, _running.converted
+            _ask(_note_generator, token, function, args, results)
+            if callee is not None:
+                made = results, _running.converted or {}
                 report(
-                    NAME, hearing, None, _tell_results, stands, lent, function, hearing, args, made
+                    NAME, hearing, None, _tell_results, stands, lent, callee, hearing, args, made
                 )
         except BaseException as exc:
             without_our_frame(exc)
             raise
         finally:
-            _running.converted = outer
+            _running.converted, _running.callee, _running.args, _running.is_foreign = outer
+            end_work(before)
         return results
 
     return __call__
 
 
-class _Callee(NamedTuple):
-    """What the graph calls.
+def _ask(question: Callable[..., _T], *args: Any) -> _T | None:
+    """Ask on one of TensorFlow's threads; a failure costs the recordings that hear it."""
+    return ask(NAME, overhearing(), question, *args)
 
-    Attributes
-    ----------
-    route
-        Public name of what put it into the graph; empty for what TensorFlow added itself.
-    code, names
-        Code and globals of the user's function, or of TensorFlow's that took it.
-    generators
-        TensorFlow's table of the user's running generators, if it is one of those.
+
+def _around_eager_convert(stands: Stands, original: Any) -> Any:
+    """Give what ``tf.py_function``'s function returned a place, while it is converted."""
+
+    def _convert(self: Any, value: Any, dtype: Any) -> Any:
+        callee = _running.callee
+        if callee is None or callee.is_library or not _running.is_foreign:
+            return original(self, value, dtype)
+        as_if = _ask(stands.of, callee) or _call
+        try:
+            return as_if(original, self, value, dtype)
+        except BaseException as exc:
+            without_our_frame(exc)
+            without_our_frame(exc)  # the one that calls the original
+            raise
+
+    return _convert
+
+
+def _driver_of(token: str, function: Any, args: Any) -> Driver | None:
+    """What drives this call; None where that cannot be told.
+
+    A generator's number tells it for certain, once it was seen to begin.
     """
-
-    route: str
-    code: CodeType
-    names: dict[str, Any]
-    generators: Any = None
-
-
-def _callee_of(function: Any) -> _Callee | None:
-    """Find out what a registered function stands for; None for ``tf.py_function``'s."""
-    script_ops = _script_ops()
-    if isinstance(function, script_ops.EagerFunc):
-        return None
-    inner = _python_function(function)
-    if inner is None or is_library(inner.__code__.co_filename):
-        if inner is not None and "/data/ops/" in inner.__code__.co_filename.replace("\\", "/"):
-            return _of_dataset(inner)
-        inner = _python_function(script_ops.numpy_function)
-    if inner is None:
-        return None
-    return _Callee(_FUNCTION, inner.__code__, inner.__globals__)
+    state = generators_of(function)
+    if state is None:
+        return callers.driver_of(callers.may_call(token))
+    if role_of(function) == "get_next_id":
+        return callers.driver_of(callers.may_begin(token))
+    began = callers.began(state, _number(args[0]))
+    if began is None:
+        return callers.driver_of(callers.begun_before(token)) or NOBODY
+    return callers.driver_of(began)
 
 
-def _of_dataset(inner: types.FunctionType) -> _Callee:
-    """One of the three functions of a generator's data set: only one hands on elements."""
-    code, names = inner.__code__, inner.__globals__
-    state = _closure(inner).get("generator_state")
-    if code.co_name != "generator_py_func" or state is None:
-        return _Callee("", code, names)
-    generator = _python_function(state._generator)
-    if generator is not None and not is_library(generator.__code__.co_filename):
-        code, names = generator.__code__, generator.__globals__
-    return _Callee(_GENERATOR, code, names, state)
+def _number(value: Any) -> int:
+    """The number of a generator, which is an array or, for some elements, a tensor."""
+    return int(value if isinstance(value, np.ndarray | np.generic) else raw_value(value))
 
 
-def _closure(function: types.FunctionType) -> dict[str, Any]:
-    cells = function.__closure__ or ()
-    names = function.__code__.co_freevars
-    return {name: cell.cell_contents for name, cell in zip(names, cells, strict=True)}
+def _note_generator(token: str, function: Any, args: Any, results: Any) -> None:
+    """A generator begins, or is done with."""
+    state, role = generators_of(function), role_of(function)
+    if state is not None and role == "get_next_id":
+        callers.begins(state, _number(results), token)
+    elif state is not None and role == "finalize_py_func":
+        callers.finishes(state, _number(args[0]))
 
 
-def _python_function(function: Any) -> types.FunctionType | None:
-    """The plain function inside decorators, methods, partials and callable objects."""
-    for _ in range(8):
-        if isinstance(function, functools.partial):
-            function = function.func
-        elif isinstance(function, types.MethodType):
-            function = function.__func__
-        elif not isinstance(function, types.FunctionType):
-            function = vars(type(function)).get("__call__")
-        elif "__wrapped__" in vars(function):
-            function = vars(function)["__wrapped__"]
-        else:
-            return function
-    return None
-
-
-def _tell_arguments(stands: _Stands, function: Any, hearing: list[Recorder], args: Any) -> None:
+def _tell_arguments(stands: Stands, callee: Callee, hearing: list[Recorder], args: Any) -> None:
     """Before the function runs, which may write to them."""
-    callee = _callee_of(function)
-    if callee is None:
-        return
-    if callee.route == _FUNCTION:
+    if callee.route == FUNCTION:
         for array in args:
-            stands.tell(callee, hearing, _describe_argument, array)
-        return
-    for recorder in hearing:  # the generator's number, TensorFlow's own
-        recorder.recording.housekeeping += len(args)
-        recorder.recording.housekeeping_bytes += sum(getattr(arg, "nbytes", 0) for arg in args)
+            _tell(stands, callee, hearing, _describe_argument, array)
+    elif callee.route != EAGER:
+        for recorder in hearing:  # the generator's number, TensorFlow's own
+            recorder.recording.housekeeping += len(args)
+            recorder.recording.housekeeping_bytes += sum(getattr(arg, "nbytes", 0) for arg in args)
 
 
 def _describe_argument(array: Any) -> Seen:
-    seen = out_of_tensor(array, _FUNCTION, None)
+    seen = out_of_tensor(array, FUNCTION, None)
     if isinstance(array, np.ndarray) and array.flags.writeable and not array.flags.owndata:
         reason = "lies in the tensor's memory: writing to the array changes the tensor"
         seen.storage = shared(reason)
@@ -202,22 +234,29 @@ _Made = tuple[Any, dict[int, tuple[Any, Any]]]
 
 
 def _tell_results(
-    stands: _Stands,
+    stands: Stands,
     lent: _Lent,
-    function: Any,
+    callee: Callee,
     hearing: list[Recorder],
     args: Any,
     made: _Made,
 ) -> None:
-    callee = _callee_of(function)
-    if callee is None or not callee.route:
+    """After it; what `tf.py_function` returned is converted before, and seen there."""
+    results, converted = made
+    if callee.route not in (FUNCTION, GENERATOR) or _are_tensors(results):
         return
     frame = _frame_of_generator(callee.generators, args)
-    for given, array in _origins(*made):
+    for given, array in _origins(results, converted):
         if frame is not None:
             report(NAME, hearing, frame, lent.describe, given, array, callee.route)
         else:
-            stands.tell(callee, hearing, lent.describe, given, array, callee.route)
+            _tell(stands, callee, hearing, lent.describe, given, array, callee.route)
+
+
+def _are_tensors(results: Any) -> bool:
+    """Elements that are no plain tensors (ragged ones) are made tensors, not arrays."""
+    first = results[0] if isinstance(results, list) and results else results
+    return not isinstance(first, np.ndarray | np.generic)
 
 
 class _Lent:
@@ -254,7 +293,7 @@ def _frame_of_generator(generators: Any, args: Any) -> FrameType | None:
     """The user's generator, which stands at its ``yield`` now."""
     if generators is None or not args:
         return None
-    iterator = generators._iterators.get(generators._normalize_id(args[0]))
+    iterator = generators._iterators.get(_number(args[0]))
     return iterator.gi_frame if isinstance(iterator, types.GeneratorType) else None
 
 
@@ -271,58 +310,16 @@ def _origins(
         yield given, array
 
 
-class _Stands:
-    """Frames that stand for functions that are not running yet, or any more.
-
-    Whoever asks where a conversion happened walks up from a frame. While TensorFlow
-    converts a function's arguments and results, no frame of that function exists: so one
-    is made, of a function that has its file, name and first line, and calls what tells.
-    """
-
-    def __init__(self) -> None:
-        # By identity, which holds while the code object is kept: hashing one reads all of it.
-        self._known: dict[int, tuple[CodeType, Callable[..., None]]] = {}
-
-    def tell(
-        self, callee: _Callee, hearing: list[Recorder], describe: Callable[..., Seen], *args: Any
-    ) -> None:
-        """Report a conversion as made by this function."""
-        known = self._known.get(id(callee.code))
-        if known is None:
-            known = callee.code, _stand_for(callee.code, callee.names)
-            self._known[id(callee.code)] = known
-        known[1](_report_from_caller, hearing, describe, *args)
+def _tell(
+    stands: Stands,
+    callee: Callee,
+    hearing: list[Recorder],
+    describe: Callable[..., Seen],
+    *args: Any,
+) -> None:
+    """Report a conversion as made by this function."""
+    stands.of(callee)(_report_from_caller, hearing, describe, *args)
 
 
 def _report_from_caller(hearing: list[Recorder], describe: Callable[..., Seen], *args: Any) -> None:
     report(NAME, hearing, sys._getframe(1), describe, *args)
-
-
-_CALLS = (lambda call, *args: call(*args)).__code__
-
-
-def _stand_for(code: CodeType, names: dict[str, Any]) -> types.FunctionType:
-    """Make a function that calls its argument from the first line of the given code."""
-    changed: dict[str, Any] = {
-        "co_filename": code.co_filename,
-        "co_name": code.co_name,
-        "co_firstlineno": code.co_firstlineno,
-    }
-    if sys.version_info >= (3, 11):
-        changed["co_qualname"] = code.co_qualname
-        changed["co_linetable"] = _lines_without_columns(len(_CALLS.co_code) // 2)
-    return types.FunctionType(_CALLS.replace(**changed), names)
-
-
-def _lines_without_columns(units: int) -> bytes:
-    """Say that all code is of the first line, and no columns: no expression is named by them.
-
-    Entries of code 13, for up to eight code units each, and a line's change of 0; see
-    CPython's Objects/locations.md.
-    """
-    table = b""
-    while units:
-        covered = min(units, 8)
-        table += bytes([0x80 | 13 << 3 | covered - 1, 0])
-        units -= covered
-    return table

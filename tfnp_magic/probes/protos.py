@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tfnp_magic.facts import HOST, eager_tensor_type, itemsize_of, short_device
+from tfnp_magic.facts import HOST, eager_tensor_type, itemsize_of, short_device, span_of_array
 from tfnp_magic.model import (
     NUMPY_TO_TENSORFLOW,
     PYTHON_TO_TENSORFLOW,
@@ -20,12 +20,14 @@ from tfnp_magic.model import (
     TENSORFLOW_TO_PYTHON,
     Storage,
 )
+from tfnp_magic.probes import baking
 from tfnp_magic.probes.allocations import Taken, ring
+from tfnp_magic.probes.memory_copies import LEAST
 from tfnp_magic.probes.patch import CodePatch, without_our_frame
-from tfnp_magic.probes.reporting import report
+from tfnp_magic.probes.reporting import ask, report
 from tfnp_magic.probes.sources import arrays_within, dtype_name, is_array_like
-from tfnp_magic.recorder import Seen, clock
-from tfnp_magic.scope import inner, listeners
+from tfnp_magic.recorder import Recorder, Seen, clock
+from tfnp_magic.scope import inner, listeners, overhearing
 from tfnp_magic.verdict import copied, of_proto
 
 NAME = "TensorProto"
@@ -44,19 +46,23 @@ def patches() -> list[CodePatch]:
 
 def _around_make(original: Any) -> Any:
     def make_tensor_proto(values: Any, *args: Any, **kwargs: Any) -> Any:
-        return _traced(original, _describe_make, values, args, kwargs)
+        hearing = overhearing()
+        mark = ask(baking.NAME, hearing, _begin_to_bake, values, hearing) if hearing else None
+        return _traced(original, _describe_make, values, args, kwargs, mark)
 
     return make_tensor_proto
 
 
 def _around_read(original: Any) -> Any:
     def make_ndarray(tensor: Any, *args: Any, **kwargs: Any) -> Any:
-        return _traced(original, _describe_read, tensor, args, kwargs)
+        return _traced(original, _describe_read, tensor, args, kwargs, None)
 
     return make_ndarray
 
 
-def _traced(original: Any, describe: Any, value: Any, args: Any, kwargs: Any) -> Any:
+def _traced(
+    original: Any, describe: Any, value: Any, args: Any, kwargs: Any, baked_at: int | None
+) -> Any:
     hearing = listeners()
     started, mark = clock(), ring.mark()
     inner.absorbing += 1
@@ -69,11 +75,44 @@ def _traced(original: Any, describe: Any, value: Any, args: Any, kwargs: Any) ->
         inner.absorbing -= 1
     if hearing:
         duration, taken = clock() - started, ring.since(mark)
-        report(NAME, hearing, sys._getframe(3), describe, value, result, taken, duration)
+        counted = baked_at is not None
+        seen = report(
+            NAME, hearing, sys._getframe(3), describe, value, result, taken, duration, counted
+        )
+        if counted:
+            of_content = value, result, taken
+            ask(baking.NAME, hearing, _is_baked, baked_at, hearing, seen, *of_content)
     return result
 
 
-def _describe_make(values: Any, proto: Any, taken: Taken, duration_ns: int) -> Seen:
+def _begin_to_bake(values: Any, hearing: list[Recorder]) -> int | None:
+    """The moment before a constant is baked, if its copies are counted."""
+    return baking.begin(_nbytes_of(values), hearing) if _in_graph() else None
+
+
+def _nbytes_of(values: Any) -> int:
+    """Bytes of what is handed over; of nested lists, those of numbers of eight bytes."""
+    if isinstance(values, list | tuple):
+        count = 1
+        while isinstance(values, list | tuple) and values:
+            count *= len(values)
+            values = values[0]
+        return 8 * count
+    if isinstance(values, eager_tensor_type()):
+        return int(np.prod(values.shape, dtype=np.int64)) * int(values.dtype.size)
+    return int(getattr(values, "nbytes", 0))
+
+
+def _is_baked(
+    mark: int, hearing: list[Recorder], seen: Seen | None, values: Any, proto: Any, taken: Taken
+) -> None:
+    origin = span_of_array(values).start if isinstance(values, np.ndarray) else None
+    count = int(np.prod([dim.size for dim in proto.tensor_shape.dim], dtype=np.int64))
+    size = sys.modules["tensorflow"].as_dtype(proto.dtype).size
+    baking.made(mark, hearing, seen, count * size if size else None, origin, taken)
+
+
+def _describe_make(values: Any, proto: Any, taken: Taken, duration_ns: int, counted: bool) -> Seen:
     dtype = sys.modules["tensorflow"].as_dtype(proto.dtype)
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
     direction, dtype_from, device = _origin(values)
@@ -84,7 +123,7 @@ def _describe_make(values: Any, proto: Any, taken: Taken, duration_ns: int) -> S
     if to_nbytes is not None and (itemsize := itemsize_of(dtype_from)):
         nbytes = int(count) * itemsize
     known = direction != PYTHON_TO_TENSORFLOW and not _in_graph()
-    storage = of_proto(nbytes, to_nbytes, taken) if known else _of_unknown_copies()
+    storage = of_proto(nbytes, to_nbytes, taken) if known else _of_unknown_copies(to_nbytes)
     return Seen(
         "tf.make_tensor_proto",
         direction,
@@ -97,6 +136,7 @@ def _describe_make(values: Any, proto: Any, taken: Taken, duration_ns: int) -> S
         storage,
         duration_ns,
         id(values),
+        is_corrected=counted,
     )
 
 
@@ -112,10 +152,12 @@ def _origin(values: Any) -> tuple[str, str, str]:
     return PYTHON_TO_TENSORFLOW, type(values).__name__, HOST
 
 
-def _of_unknown_copies() -> Storage:
+def _of_unknown_copies(nbytes: int | None) -> Storage:
     """Python values go through arrays first; a graph copies a constant again and again."""
     if _in_graph():
         reason = "baked into the graph as a constant, which is copied again as the graph is built"
+        if nbytes is not None and nbytes < LEAST:
+            reason += f"; copies of less than {LEAST:,} bytes are not counted"
         return copied(reason, None, copies=None)
     return copied("made an array of, then written into a TensorProto", None, copies=None)
 
@@ -124,7 +166,7 @@ def _in_graph() -> bool:
     return not sys.modules["tensorflow"].executing_eagerly()
 
 
-def _describe_read(proto: Any, array: Any, taken: Taken, duration_ns: int) -> Seen:
+def _describe_read(proto: Any, array: Any, taken: Taken, duration_ns: int, counted: bool) -> Seen:
     dtype = sys.modules["tensorflow"].as_dtype(proto.dtype).name
     storage = copied("read out of a TensorProto", int(array.nbytes))
     return Seen(

@@ -23,6 +23,7 @@ from tfnp_magic.probes.allocations import ring
 from tfnp_magic.probes.waits import Arrival
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.route import Reader
+from tfnp_magic.scope import Audience
 from tfnp_magic.values import ValueChange
 from tfnp_magic.verdict import (
     ArrayFacts,
@@ -59,18 +60,22 @@ def report(
     probe
         The probe's name, for the report of its own failure.
     hearing
-        From `tfnp_magic.scope.listeners`.
+        From `tfnp_magic.scope.listeners`; an `Audience` has others, who count what they
+        leave out.
     frame
         The frame that called the chokepoint.
     describe, args
         Makes what was seen; None means that it was no conversion.
     """
+    outside = hearing.outside if isinstance(hearing, Audience) else ()
     hearing = [recorder for recorder in hearing if recorder.hears(probe)]
     seen = None
     try:
         compare_for(hearing)
-        seen = describe(*args) if hearing else None
+        seen = describe(*args) if hearing or outside else None
         if seen is not None:
+            for recorder in outside:
+                recorder.leave_out(frame, seen)
             for recorder in hearing:
                 recorder.see(frame, seen)
     except Exception as error:

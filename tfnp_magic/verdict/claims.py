@@ -147,3 +147,15 @@ def once_more(before: Storage, nbytes: int, what: str, *, seen: bool = True) -> 
     reason = f"{before.reason}; then {what}"
     evidence = before.evidence if seen and before.evidence else INFERRED
     return copied(reason, before.copied_bytes + nbytes, evidence, copies)
+
+
+def after_cast(then: Storage, nbytes: int) -> Storage:
+    """A library cast the array into another, of this many bytes, and converted that."""
+    storage = once_more(then, nbytes, "", seen=False)
+    return storage._replace(reason=f"cast into another array first; then {then.reason}")
+
+
+def after_joining(then: Storage) -> Storage:
+    """A library joined columns to an array, by so many steps as they need, and converted that."""
+    reason = f"joined out of columns first; then {then.reason}"
+    return copied(reason, None, copies=None)

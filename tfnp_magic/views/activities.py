@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tfnp_magic.activity import FunctionCalls, ModelCalls, Pipeline, Share
 from tfnp_magic.advice.finding import where
+from tfnp_magic.advice.graphs import MANY_RETRACES
 from tfnp_magic.figures import bytes_text, counted, seconds_text, times
 from tfnp_magic.model import Recording
 
@@ -17,7 +18,7 @@ def activities(recording: Recording) -> list[str]:
     """One sentence for each model, pipeline and function, by line; the first `MOST`."""
     told = [
         *((calls.site.line, _of_model(calls)) for calls in recording.models),
-        *((pipeline.site.line, _of_pipeline(pipeline)) for pipeline in recording.pipelines),
+        *((pipeline.site.line, _of_pipeline(pipeline)) for pipeline in _users(recording)),
         *((calls.site.line, _of_function(calls)) for calls in recording.functions),
     ]
     told.sort(key=lambda pair: pair[0].line if pair[0] else float("inf"))
@@ -29,14 +30,24 @@ def activities(recording: Recording) -> list[str]:
     return sentences
 
 
+def _users(recording: Recording) -> list[Pipeline]:
+    """All pipelines but those that a library made: the model's sentence tells of its arrays."""
+    return [each for each in recording.pipelines if not each.made_by or each.python.count]
+
+
 def _of_function(calls: FunctionCalls) -> str:
     ran = f"was called {times(calls.calls)}" if calls.calls else "was not called"
+    if calls.inside:
+        ran = "was called while another function's graph was built"
     built = ""
     if calls.traces:
         graphs = counted(calls.traces, "graph was", "graphs were")
         built = f"; {graphs} built, in {seconds_text(calls.duration_ns)}"
-    again = [f"{times(each.count)} {_because(each.argument)}: {each.cause}" for each in
-             calls.retraces]  # fmt: skip
+    again = [
+        f"{times(each.count)} {_because(each.argument)}: {each.cause}"
+        for each in calls.retraces
+        if each.count < MANY_RETRACES  # the others are findings
+    ]
     why = f"; built again {', '.join(again)}" if again else ""
     return f"{where(calls.site)}: `{calls.name}` {ran}{built}{why}."
 
@@ -46,7 +57,8 @@ def _because(argument: str) -> str:
 
 
 def _of_pipeline(pipeline: Pipeline) -> str:
-    parts = [f"was iterated {times(pipeline.iterations)}"] if pipeline.iterations else []
+    by = "" if pipeline.route in ("", "iteration") else f" by {pipeline.route}"
+    parts = [f"was iterated {times(pipeline.iterations)}{by}"] if pipeline.iterations else []
     if pipeline.elements is not None:
         parts.append(f"gave {counted(pipeline.elements, 'element')}")
     text = " and ".join(parts) or "was iterated further"
@@ -56,9 +68,8 @@ def _of_pipeline(pipeline: Pipeline) -> str:
     if _is_any(pipeline.read):
         clauses.append(f"reading its elements made {share_text(pipeline.read)}")
     steps = f" ({' → '.join(pipeline.steps)})" if pipeline.steps else ""
-    by = "" if pipeline.route in ("", "iteration") else f" by {pipeline.route}"
     said = "".join(f"; {clause}" for clause in clauses)
-    return f"{where(pipeline.site)}: a pipeline{steps} {text}{by}{said}."
+    return f"{where(pipeline.site)}: a pipeline{steps} {text}{said}."
 
 
 def _embedded(pipeline: Pipeline) -> Iterator[str]:
@@ -89,6 +100,11 @@ def _phases(calls: ModelCalls) -> Iterator[str]:
         return
     yield f"{share_text(calls.outside)} outside of batches"
     yield f"{share_text(calls.in_batches)} in batches{_per_batch(calls)}"
+    if calls.validation_batches:
+        batches = counted(calls.validation_batches, "batch", "batches")
+        yield f"{share_text(calls.validation)} in {batches} of validation"
+    if _is_any(calls.feeding):
+        yield f"{share_text(calls.feeding)} on threads that fed it"
     if len(calls.per_epoch) > 1:
         yield _per_epoch(calls.per_epoch, later=_is_any(calls.later_epochs))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import unicodedata
 
 from tfnp_magic.advice import Finding, findings
+from tfnp_magic.blind_spots import ran_graphs, was_asked_for_graphs
 from tfnp_magic.figures import bytes_text, counted
 from tfnp_magic.model import (
     DEVICE_TO_DEVICE,
+    IN_GRAPH,
     Crossing,
     Hazard,
     Recording,
@@ -57,11 +59,14 @@ _MOST_LINES = 5
 
 def totals(recording: Recording) -> str:
     """One sentence: how many crossings, what they copied, moved, cast and shared."""
-    ledger = recording.ledger
+    in_graphs = [crossing for crossing in recording.ledger if crossing.direction == IN_GRAPH]
+    ledger = [crossing for crossing in recording.ledger if crossing.direction != IN_GRAPH]
     name = recording.title or "The traced code"
     ended = f" (ended by {recording.error})" if recording.error else ""
     if not ledger:
-        return f"{name}{ended}: no conversions between TensorFlow and NumPy."
+        parts = [*_in_graphs(in_graphs), *(_moves(recording) if in_graphs else [])]
+        beside = "".join(f"; {part}" if part is parts[0] else f", {part}" for part in parts)
+        return f"{name}{ended}: no conversions between TensorFlow and NumPy{beside}."
     crossed = [crossing for crossing in ledger if crossing.direction != DEVICE_TO_DEVICE]
     parts = [
         f"{_numbers(ledger)}{_places(ledger)}",
@@ -70,6 +75,7 @@ def totals(recording: Recording) -> str:
         *_moves(recording),
         *_waits(ledger),
         _casts(ledger),
+        *_in_graphs(in_graphs),
         *_sharing(recording.hazards),
     ]
     return f"{name}{ended}: {', '.join(parts)}."
@@ -81,6 +87,20 @@ def _numbers(ledger: list[Crossing]) -> str:
     conversions = sum(crossing.count for crossing in ledger) - moves
     texts = [counted(conversions, "conversion")] if conversions or not moves else []
     return " and ".join(texts + ([f"{counted(moves, 'move')} between devices"] if moves else []))
+
+
+def _in_graphs(ledger: list[Crossing]) -> list[str]:
+    """``3 casts (2 of them silent) and 1 move inside graphs``; empty without any."""
+    casts = [crossing for crossing in ledger if crossing.dtype_from != crossing.dtype_to]
+    silent = sum(crossing.count for crossing in casts if crossing.cast == "silent")
+    moves = sum(crossing.count for crossing in ledger) - sum(c.count for c in casts)
+    texts = []
+    if casts:
+        of_these = f" ({silent:,} silent)" if silent else ""
+        texts.append(f"{counted(sum(c.count for c in casts), 'cast')}{of_these}")
+    if moves:
+        texts.append(counted(moves, "move"))
+    return [f"{' and '.join(texts)} inside graphs"] if texts else []
 
 
 def _places(ledger: list[Crossing]) -> str:
@@ -188,11 +208,26 @@ def remarks(recording: Recording) -> list[str]:
             "that this code did not start."
         )
     sentences += [f"Lost: {text}." for text in recording.lost]
-    if recording.graph_calls:
-        sentences.append(f"Graphs ran {counted(recording.graph_calls, 'time')}.")
+    if ran_graphs(recording):
+        sentences.append(_graphs(recording))
     if recording.not_seen:
         sentences.append(f"Not seen: {'; '.join(recording.not_seen)}.")
     return sentences
+
+
+def _graphs(recording: Recording) -> str:
+    """How often graphs ran, and whether they were looked into."""
+    calls = recording.graph_calls
+    ran = f"Graphs ran {counted(calls, 'time')}" if calls else "Graphs of pipelines ran"
+    if recording.looked_into_graphs:
+        return f"{ran}; what they cast and moved is TensorFlow's profiler's word."
+    if was_asked_for_graphs(recording):
+        return f"{ran}."
+    return f"{ran} and were not looked into: `{_LOOK}` shows what they cast and moved."
+
+
+_LOOK = "%%interop_trace --graph"
+"""How to look into graphs."""
 
 
 def _small_moves(recording: Recording) -> str:

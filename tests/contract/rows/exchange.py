@@ -128,6 +128,9 @@ ROWS = [
         "t.numpy()", {}),
     Row("graph_constant", "a = F(); graph = tf.Graph()",
         "with graph.as_default():\n    r = tf.constant(a)", {"a": TO_TF}, line=2),
+    Row("graph_constant_cast", "a = F(); graph = tf.Graph()",
+        "with graph.as_default():\n    r = tf.constant(a, tf.float32)", {"a": TO_TF}, line=2,
+        asked=True),
     Row("summary_write", "import tempfile; where = tempfile.TemporaryDirectory(); a = F(); "
         "x = tf.summary.create_file_writer(where.name)",
         "with x.as_default():\n    r = tf.summary.write('h', a, 0)", {"a": TO_TF}, line=2,

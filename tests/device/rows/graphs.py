@@ -1,4 +1,4 @@
-"""Graphs: what moves on the way to one is seen, and what moves while it runs is not."""
+"""Graphs: what moves on the way to one is seen; what moves while it runs, with `--graph`."""
 
 from __future__ import annotations
 

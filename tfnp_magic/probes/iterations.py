@@ -1,0 +1,263 @@
+"""What is known of iterations over pipelines, and of the graphs that run, while a trace is open."""
+
+from __future__ import annotations
+
+import importlib
+import weakref
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any, NamedTuple
+
+from tfnp_magic.activity import Pipeline
+from tfnp_magic.callers import Call, Iteration, callers
+from tfnp_magic.driving import NOBODY, Driver
+from tfnp_magic.facts import eager_tensor_type
+from tfnp_magic.model import Place
+from tfnp_magic.pipelines import pipelines_of
+from tfnp_magic.probes import contents
+from tfnp_magic.probes.contents import Content, Contents
+from tfnp_magic.probes.python_functions import generators_of
+from tfnp_magic.recorder import Recorder
+from tfnp_magic.scope import inner, overhearing, tokens_here
+
+
+def module_of(name: str) -> Any:
+    """One of TensorFlow's own modules; some it imports only when they are needed."""
+    return importlib.import_module(f"tensorflow.python.{name}")
+
+
+def is_eager() -> bool:
+    """Whether ops run at once here, and are not put into a graph."""
+    return bool(module_of("eager.context").executing_eagerly())
+
+
+class Watch:
+    """What the chokepoints know of each other's, while they are in.
+
+    Attributes
+    ----------
+    contents
+        What pipelines and graphs are made of.
+    origins
+        Where the source of a pipeline was made, by the source's ``id()``.
+    """
+
+    def __init__(self) -> None:
+        self.contents = Contents()
+        self.origins: dict[int, tuple[weakref.ref[Any], _Origins]] = {}
+        self._first_token = module_of("ops.script_ops")._py_funcs._unique_id
+        self._knows_older = False
+        self._variants: dict[Any, tuple[int, ...]] = {}
+
+    def creates(self, iterator: Any, dataset: Any, frame: FrameType) -> None:
+        """An iterator was made: who made it drives what it does."""
+        callers.goes_on()
+        hearing = overhearing()
+        content = self.contents.of_dataset(dataset)
+        driver = Driver(frame, hearing)
+        for recorder in hearing:
+            driver.pipelines[recorder] = self._pipeline(recorder, frame, dataset)
+        self._add(iterator, content, driver, callers.period)
+        self._look_for_older(content)
+
+    def _add(self, iterator: Any, content: Content, driver: Driver, period: int) -> Iteration:
+        resource = id(iterator._iterator_resource)
+        iteration = Iteration(
+            content.tokens,
+            content.once,
+            content.has_options,
+            driver,
+            resource,
+            period,
+        )
+        iteration.started = not period
+        callers.add(iterator, iteration)
+        return iteration
+
+    def asks(self, iterator: Any, frame: FrameType) -> Iteration | None:
+        """An iterator is asked for an element; None for one that is part of a graph."""
+        callers.goes_on()
+        dataset = vars(iterator).get("_dataset")
+        if dataset is None or not is_eager():
+            return None
+        iteration = callers.of(iterator)
+        if iteration is None:
+            content = self.contents.of_dataset(dataset)
+            iteration = self._add(iterator, content, NOBODY, 0)
+            self._look_for_older(content)
+        self._consumes(iteration, iterator, frame)
+        self._starts(iteration)
+        return iteration
+
+    def _starts(self, iteration: Iteration) -> None:
+        """An iteration begins when the first element is asked for."""
+        if not iteration.started:
+            iteration.started = True
+            for recorder, pipeline in list(iteration.driver.pipelines.items()):
+                pipelines_of(recorder).begins(pipeline)
+
+    def _consumes(self, iteration: Iteration, iterator: Any, frame: FrameType) -> None:
+        """Of an iterator that a trace does not know, it knows who goes on with it."""
+        hearing = [one for one in overhearing() if not iteration.driver.knows(one)]
+        if not hearing:
+            return
+        driver = Driver(frame, hearing)
+        for recorder in hearing:
+            driver.pipelines[recorder] = self._pipeline(recorder, frame, iterator._dataset)
+        iteration.driver = iteration.driver.joined_by(driver)
+
+    def _pipeline(self, recorder: Recorder, frame: FrameType, dataset: Any) -> Pipeline:
+        content = self.contents.of_dataset(dataset)
+        site, route = recorder.whereabouts(frame, "iteration")
+        found = pipelines_of(recorder).at(site, route.name, content.steps)
+        origins = list(self._origins_of(dataset, recorder))
+        where = next((origin.line for origin in origins if origin.line is not None), None)
+        pipelines_of(recorder).holds(found, content.embedded_nbytes, where)
+        found.made_by = next((origin.maker for origin in origins if origin.maker), "")
+        return found
+
+    def gives(self, iteration: Iteration, element: Any, is_element: bool) -> None:
+        """It was given one; of one that may be none, it is not known whether it is."""
+        for recorder in overhearing():
+            pipeline = iteration.driver.pipelines.get(recorder)
+            if pipeline is not None and is_element:
+                pipelines_of(recorder).came_out(pipeline, _tensors_of(element))
+            elif pipeline is not None:
+                pipelines_of(recorder).comes_out_unseen(pipeline)
+
+    def makes(self, source: Any, given: Any, frame: FrameType) -> None:
+        """The source of a pipeline was made: of arrays, unless its tensors were there before."""
+        if not is_eager():
+            return
+        before = {id(tensor) for tensor in _tensors_of(given)}
+        embeds = any(id(tensor) not in before for tensor in source._tensors)
+        origins: _Origins = weakref.WeakKeyDictionary()
+        for recorder in overhearing():
+            site, route = recorder.whereabouts(frame, _OWN)
+            maker = "" if route.name.startswith(_OWN) else route.name
+            origins[recorder] = _Origin(site.line if embeds else None, maker)
+        key = id(source)
+        self.origins[key] = weakref.ref(source, lambda _: self.origins.pop(key, None)), origins
+
+    def _origins_of(self, dataset: Any, recorder: Recorder) -> Iterator[_Origin]:
+        """Where the sources of a pipeline were made, as far as that was seen."""
+        known = self.origins.get(id(dataset))
+        if known is not None and known[0]() is dataset and recorder in known[1]:
+            yield known[1][recorder]
+        for each in dataset._inputs():
+            for origin in self._origins_of(each, recorder):
+                # What a generator is made of is no array of the user's.
+                yield origin._replace(line=None) if contents.is_generator(dataset) else origin
+
+    def runs(self, dataset: Any, frame: FrameType) -> Call | None:
+        """A pipeline is run as a whole, while its caller waits."""
+        callers.goes_on()
+        content = self.contents.of_dataset(dataset)
+        if not content.tokens:
+            return None
+        self._look_for_older(content)
+        return self._begin(frame, content.tokens, frozenset())
+
+    def calls(
+        self, context: Any, name: Any, inputs: Sequence[Any], frame: FrameType
+    ) -> Call | None:
+        """A graph is called; None where it can call no Python function and has no iterator."""
+        callers.goes_on()
+        python = contents.calls_python()
+        if not (python or callers.resources) or context.is_async():
+            return None
+        identities = frozenset(map(id, inputs))
+        content = self._of_call(name, inputs) if python else contents.NOTHING
+        if content.iterates:
+            self._find_older()
+        if not identities.isdisjoint(callers.resources):
+            self._hands_over(identities, frame)
+        elif not content.tokens:
+            return None
+        self._look_for_older(content)
+        return self._begin(frame, content.tokens, identities)
+
+    def _of_call(self, name: Any, inputs: Sequence[Any]) -> Content:
+        variants = self._variants.get(name)
+        if variants is None:
+            places = [i for i, each in enumerate(inputs) if each.dtype.name == "variant"]
+            variants = self._variants[name] = tuple(places)
+        content = self.contents.of_function(name)
+        if not variants:
+            return content
+        given = [self.contents.of_variant(inputs[place]) for place in variants]
+        return contents.joined([content, *given])
+
+    def _hands_over(self, identities: frozenset[int], frame: FrameType) -> None:
+        """A graph is given an iterator: elements come out inside."""
+        for resource in identities & callers.resources.keys():
+            iteration = callers.resources.get(resource)
+            iterator = None if iteration is None else iteration.iterator()
+            if iteration is None or iterator is None:
+                continue
+            self._consumes(iteration, iterator, frame)
+            self._starts(iteration)
+            self.gives(iteration, None, False)
+
+    def _begin(self, frame: FrameType, tokens: frozenset[str], inputs: frozenset[int]) -> Call:
+        call = Call(frame, overhearing(), inner.driver, tokens_here(), tokens, inputs)
+        callers.begin(call)
+        return call
+
+    def _look_for_older(self, content: Content) -> None:
+        """Iterators of before the trace may call the same functions; generators have numbers."""
+        if self._knows_older:
+            return
+        registry = module_of("ops.script_ops")._py_funcs
+        older = [token for token in content.tokens if _number(token) < self._first_token]
+        if any(generators_of(registry.get(token)) is None for token in older):
+            self._find_older()
+
+    def _find_older(self) -> None:
+        if self._knows_older:
+            return
+        self._knows_older = True
+        for iterator in contents.all_iterators():
+            dataset = vars(iterator).get("_dataset")
+            if dataset is None or callers.of(iterator) is not None:
+                continue
+            if isinstance(iterator._iterator_resource, eager_tensor_type()):
+                self._add(iterator, self.contents.of_dataset(dataset), NOBODY, 0)
+
+
+class _Origin(NamedTuple):
+    """Where the source of a pipeline was made.
+
+    Attributes
+    ----------
+    line
+        Where arrays became constants; None where none did.
+    maker
+        The library's function that made it; empty where the user's code did.
+    """
+
+    line: Place | None
+    maker: str
+
+
+_Origins = weakref.WeakKeyDictionary[Recorder, _Origin]
+
+_OWN = "tf.data."
+"""Begins the names of what a user makes a pipeline with."""
+
+
+def _number(token: str) -> int:
+    """``pyfunc_12`` was registered as the twelfth."""
+    return int(token.rpartition("_")[2])
+
+
+def _tensors_of(element: Any, depth: int = 4) -> Iterator[Any]:
+    """The eager tensors in nested tuples, lists and dicts."""
+    if isinstance(element, eager_tensor_type()):
+        yield element
+    elif depth and isinstance(element, tuple | list):
+        for part in element:
+            yield from _tensors_of(part, depth - 1)
+    elif depth and type(element) is dict:
+        for part in element.values():
+            yield from _tensors_of(part, depth - 1)
