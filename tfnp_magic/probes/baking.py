@@ -32,7 +32,7 @@ from tfnp_magic.probes.allocations import Taken
 from tfnp_magic.probes.carried import Beginning, Places, Print, beginning_of, print_of
 from tfnp_magic.probes.machine_code import Unsupported
 from tfnp_magic.probes.memory_copies import LEAST, Entries, MemoryCopies, check_support
-from tfnp_magic.probes.patch import AttributePatch, without_our_frame
+from tfnp_magic.probes.patch import AttributePatch, among_tensorflows, without_our_frame
 from tfnp_magic.recorder import Recorder, Seen
 from tfnp_magic.verdict import INFERRED, OBSERVED, copied
 
@@ -183,21 +183,9 @@ def _around(when: str, *, for_pipeline: bool = False) -> Callable[[Any], Any]:
                     elif not _here.pipeline:
                         _quietly(_forget)
 
-        return _among(original, build)
+        return among_tensorflows(build)
 
     return make
-
-
-def _among(original: Any, ours: Any) -> Any:
-    """Ours, as part of the file of the original.
-
-    The ops of a graph remember which lines made them, and an error in the graph shows those
-    that are not TensorFlow's, by the names of their files.
-    """
-    code = getattr(original, "__code__", None)
-    if code is not None:
-        ours.__code__ = ours.__code__.replace(co_filename=code.co_filename)
-    return ours
 
 
 def _around_dataset(original: Any) -> Any:
@@ -212,7 +200,7 @@ def _around_dataset(original: Any) -> Any:
                 mine = _pipeline(sys._getframe(1)) == _here.pipeline
                 _quietly(_end if mine else _forget)
 
-    return _among(original, init)
+    return among_tensorflows(init)
 
 
 def _pipeline(frame: FrameType | None) -> int:

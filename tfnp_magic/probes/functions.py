@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.function_calls import FunctionCounter, code_of, counter_of
 from tfnp_magic.probes.forms import context_differences, forms_of
-from tfnp_magic.probes.patch import AttributePatch, without_our_frame
+from tfnp_magic.probes.patch import AttributePatch, among_tensorflows, without_our_frame
 from tfnp_magic.probes.reporting import ask
 from tfnp_magic.recorder import clock
 from tfnp_magic.retraces import UNKNOWN, Difference, differences, nearest
@@ -95,7 +95,7 @@ def _around(*, counts: bool) -> Callable[[Any], Any]:
             finally:
                 _here.use = outer
 
-        return use
+        return among_tensorflows(use)
 
     return make
 
@@ -138,7 +138,7 @@ def _around_building(original: Any) -> Any:
             ask(NAME, hearing, _built, use, why, clock() - started)
         return made
 
-    return _create_concrete_function
+    return among_tensorflows(_create_concrete_function)
 
 
 def _built(use: _Use, why: _Why | None, duration_ns: int) -> None:

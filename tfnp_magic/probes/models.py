@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.model_calls import RunningCall, Validation, call_here, counter_of
 from tfnp_magic.probes.awaited import Awaited
-from tfnp_magic.probes.patch import AttributePatch, without_our_frame
+from tfnp_magic.probes.patch import AttributePatch, among_tensorflows, without_our_frame
 from tfnp_magic.probes.reporting import ask
 from tfnp_magic.scope import overhearing
 
@@ -78,7 +78,7 @@ def _around_method(method: str) -> Callable[[Any], Any]:
                     part.end(done=done)
             return result
 
-        return call
+        return among_tensorflows(call)
 
     return make
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import types
 import warnings
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+_Function = TypeVar("_Function", bound=Any)
 
 ABSENT: Final = object()
 """Stands for an attribute that the owner only inherited: giving back means deleting."""
@@ -146,6 +149,19 @@ def without_our_frame(exc: BaseException) -> None:
     """
     if exc.__traceback__ is not None:
         exc.__traceback__ = exc.__traceback__.tb_next
+
+
+def among_tensorflows(ours: _Function) -> _Function:
+    """A function of ours, as part of a file of TensorFlow's own decorators.
+
+    The ops of a graph remember which lines made them, and the message of an error in the graph
+    shows those that are not TensorFlow's, by the names of their files.
+    """
+    decorators = sys.modules.get("tensorflow.python.util.traceback_utils")
+    file = getattr(decorators, "__file__", None)
+    if file is not None:
+        ours.__code__ = ours.__code__.replace(co_filename=file)
+    return ours
 
 
 def _name_of(owner: Any) -> str:
