@@ -13,6 +13,7 @@ from tfnp_magic.comparing import cast_values, compare_for
 from tfnp_magic.facts import host_view
 from tfnp_magic.handed import Frame, frame_instead, handed_instead, was_handed_over
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Storage
+from tfnp_magic.site import is_own
 from tfnp_magic.values import merge
 from tfnp_magic.verdict import MIXED, after_cast, after_joining, is_cast
 
@@ -32,7 +33,8 @@ def look_for_cast_before(seen: Seen, where: Standpoint, recorder: Recorder) -> N
     """
     if seen.direction != NUMPY_TO_TENSORFLOW or where.callee is None or not seen.shape:
         return
-    if _TENSORFLOW in where.callee.f_code.co_filename:  # it converts first, and casts then
+    file = where.callee.f_code.co_filename
+    if _TENSORFLOW in file and not is_own(file):  # it converts first, and casts then
         return
     made = _made(seen)
     handed = handed_instead(

@@ -42,9 +42,13 @@ def is_library(filename: str) -> bool:
     return resolved.startswith((_OWN, *_INSTALLED))
 
 
+AMONG_TENSORFLOWS = "of_tfnp_magic.py"
+"""Name of a file in TensorFlow's folder, where none is: see `probes.patch.among_tensorflows`."""
+
+
 def is_own(filename: str) -> bool:
     """Whether code of this file is this package's: probes, and the trampolines they put in."""
-    return filename.startswith(_OWN)
+    return filename.startswith(_OWN) or filename.endswith(AMONG_TENSORFLOWS)
 
 
 class Standpoint(NamedTuple):

@@ -6,7 +6,10 @@ import sys
 import types
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar
+
+from tfnp_magic.site import AMONG_TENSORFLOWS
 
 _Function = TypeVar("_Function", bound=Any)
 
@@ -152,14 +155,16 @@ def without_our_frame(exc: BaseException) -> None:
 
 
 def among_tensorflows(ours: _Function) -> _Function:
-    """A function of ours, as part of a file of TensorFlow's own decorators.
+    """A function of ours, under the name of a file in TensorFlow's folder.
 
     The ops of a graph remember which lines made them, and the message of an error in the graph
-    shows those that are not TensorFlow's, by the names of their files.
+    shows those that are not TensorFlow's, by the names of their files (``_EXCLUDED_PATHS``,
+    tensorflow/python/util/traceback_utils.py, 2.16 to 2.21).
     """
-    decorators = sys.modules.get("tensorflow.python.util.traceback_utils")
-    file = getattr(decorators, "__file__", None)
-    if file is not None:
+    python = sys.modules.get("tensorflow.python")
+    folder = getattr(python, "__file__", None)
+    if folder:
+        file = str(Path(folder).with_name(AMONG_TENSORFLOWS))
         ours.__code__ = ours.__code__.replace(co_filename=file)
     return ours
 
