@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from tfnp_magic.activity import FunctionCalls, ModelCalls, Pipeline, Retrace, Share
 from tfnp_magic.model import (
     DEVICE_TO_DEVICE,
+    GRAPH,
+    IN_GRAPH,
     NUMPY_TO_TENSORFLOW,
     PYTHON_TO_TENSORFLOW,
     TENSORFLOW_TO_NUMPY,
@@ -232,6 +235,64 @@ def device_moves():
     )  # fmt: skip
 
 
+def driven():
+    """Functions, pipelines and models, with findings, a graph looked into, and everything told."""
+    fit = line(12, "model.fit(x, y, epochs=3, validation_data=(u, v))")
+    loop = Place("In[9]", 8, "<module>", "for batch in rows:")
+    into_pipeline = Site(loop, Place("In[9]", 4, "rows", "yield row"))
+    again = Retrace(
+        "python value", "factor", "each new Python int (1, 2, 3, …)", 19, 61_000_000, "int"
+    )
+    once = Retrace("shape", "values", "each new shape: (3,)", 1, 2_000_000)
+    unlike = [Share(20, 819_200, 5), Share(21, 819_204, 5), Share(20, 819_200, 5)]
+    return Recording(
+        title="In[9]",
+        source="%%interop_trace --graph\n" + "\n".join(f"line_{n}()" for n in range(2, 15)),
+        ledger=[
+            crossing(
+                into_pipeline, "tf.data.Dataset.from_generator", NUMPY_TO_TENSORFLOW,
+                explicit=False, count=320, nbytes=163_840, copied_bytes=163_840, copies=640,
+                duration_ns=None, shapes={(64,): 320}, reason="cast by NumPy into a new array",
+            ),
+            crossing(
+                Site(loop, Place("In[9]", 3, "shifted", "return values + table")), "operator +",
+                NUMPY_TO_TENSORFLOW, explicit=False, device_to=GRAPH, nbytes=50_000_000,
+                copied_bytes=2_200_000_000, copies=44, shapes={(2500, 5000): 1},
+            ),
+            crossing(
+                fit, "Cast in one_step_on_data", IN_GRAPH, explicit=False, dtype_from="float64",
+                dtype_to="float32", cast="silent", device_from="CPU:0", evidence="profiled",
+                cast_evidence="profiled", count=30, nbytes=245_760, copied_bytes=122_880,
+                copies=30, shapes={(32, 32): 30}, reason="TensorFlow's Cast op",
+            ),
+        ],
+        functions=[
+            FunctionCalls("scaled", line(5), calls=20, traces=20, duration_ns=100_000_000,
+                          retraces=[again]),
+            FunctionCalls("shifted", Site(loop, None), calls=1, traces=1, duration_ns=2_200_000),
+            FunctionCalls("inner", line(6), calls=0, traces=2, duration_ns=9_000_000,
+                          retraces=[once], inside=True),
+        ],
+        pipelines=[
+            Pipeline(Site(loop, None), "iteration", ("from_generator", "batch"), 1, 10,
+                     python=Share(320, 163_840, 3), read=Share(10, 81_920)),
+            Pipeline(fit, "Sequential.fit", ("from_tensor_slices", "shuffle", "batch"), 3, None,
+                     embedded_nbytes=655_360, embedded_at=line(10).line),
+            Pipeline(fit, "Sequential.fit", ("range", "map"), 1, None, made_by="Sequential.fit"),
+        ],
+        models=[
+            ModelCalls(fit, "Sequential.fit", 1, 3, 60, 6, 1280, Share(2, 666_000, 25),
+                       Share(60, 492_000, 263), Share(1, 4), Share(7, None), unlike,
+                       duration_ns=973_000_000),
+            ModelCalls(line(14), "Sequential.predict", 20, 0, 20, 0, 20, Share(40, 5_800, 320),
+                       Share(20, 640), duration_ns=2_600_000_000),
+        ],
+        graph_calls=81,
+        looked_into_graphs=True,
+        duration_ns=5_000_000_000,
+    )  # fmt: skip
+
+
 def losses():
     """Everything that a report says below its table, and an error."""
     return Recording(
@@ -277,7 +338,7 @@ def hostile():
 ALL = {
     make.__name__: make
     for make in (
-        empty, one_conversion, many_rows, hazards, device_moves, losses,
+        empty, one_conversion, many_rows, hazards, device_moves, driven, losses,
         nothing_but_losses, hostile,
     )
 }  # fmt: skip

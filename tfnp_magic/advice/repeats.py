@@ -180,9 +180,10 @@ def _of_small(calls: ModelCalls, recording: Recording) -> Finding:
         and crossing.route == calls.route
     ]
     nbytes = _nbytes(into)
+    size = f" ({bytes_text(nbytes)})" if into else ""
     sentence = (
         f"{where(calls.site)}: {calls.route} ran {times(calls.calls)} for "
-        f"{counted(calls.rows or 0, 'row')} in all ({bytes_text(nbytes)}), "
+        f"{counted(calls.rows or 0, 'row')} in all{size}, "
         f"{seconds_text(calls.duration_ns)}. Hand over all rows at once: "
         "`model.predict(np.stack(rows))`; for one row, call `model(row)`."
     )

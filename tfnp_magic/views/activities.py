@@ -118,8 +118,8 @@ def _per_batch(calls: ModelCalls) -> str:
 
 def _per_epoch(shares: list[Share], *, later: bool) -> str:
     if all(_is_alike(share, shares[0]) for share in shares):
-        return f"each epoch {share_text(shares[0])}"
-    shown = [f"epoch {number} {share_text(share)}" for number, share in
+        return f"each epoch: {share_text(shares[0])}"
+    shown = [f"epoch {number}: {share_text(share)}" for number, share in
              enumerate(shares[:_MOST_EPOCHS], 1)]  # fmt: skip
     more = ", …" if later or len(shares) > _MOST_EPOCHS else ""
     return ", ".join(shown) + more
@@ -142,4 +142,5 @@ def share_text(share: Share) -> str:
     if not share.count:
         return f"{counted(share.small, 'small conversion')}" if share.small else "no conversion"
     small = f" and {share.small:,} small" if share.small else ""
-    return f"{counted(share.count, 'conversion')} ({bytes_text(share.nbytes)}){small}"
+    size = "of unknown size" if share.nbytes is None else f"({bytes_text(share.nbytes)})"
+    return f"{counted(share.count, 'conversion')} {size}{small}"
