@@ -68,8 +68,12 @@ def ran_graphs(recording: Recording) -> bool:
 
 def was_asked_for_graphs(recording: Recording) -> bool:
     """Whether it should look into graphs, be it that it could or could not."""
-    could_not = any(text.startswith(NOT_LOOKED_INTO) for text in recording.not_seen)
-    return recording.looked_into_graphs or could_not
+    return recording.looked_into_graphs or could_not_look(recording)
+
+
+def could_not_look(recording: Recording) -> bool:
+    """Whether it could not look into graphs, or not to the end, though it was asked for."""
+    return any(text.startswith(NOT_LOOKED_INTO) for text in recording.not_seen)
 
 
 def not_seen(recording: Recording) -> list[str]:

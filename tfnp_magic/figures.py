@@ -21,8 +21,8 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 
 def times(number: int) -> str:
-    """``once``, ``3,000 times``."""
-    return "once" if number == 1 else f"{number:,} times"
+    """``once``, ``twice``, ``3,000 times``."""
+    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
 
 
 def seconds_text(nanoseconds: int) -> str:

@@ -50,7 +50,7 @@ def test_elements_that_a_graph_took_are_not_made_up():
     (said,) = activities(
         Recording(pipelines=[Pipeline(site(3), "Sequential.fit", iterations=2, elements=None)])
     )
-    assert said == "line 3: a pipeline was iterated 2 times by Sequential.fit."
+    assert said == "line 3: a pipeline was iterated twice by Sequential.fit."
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def report(recording: Recording, width: int | None = None) -> str:
     if recording.ledger:
         parts += ["", table(recording.summary(), width), ""]
     if drove := activities(recording):
+        parts += [""] * (not recording.ledger)
         parts += [*(_item(plain(text), width, "-") for text in drove), ""]
     parts += [plain(remark) for remark in remarks(recording)]
     return "\n".join(parts).rstrip("\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from tfnp_magic.advice import Finding, findings
-from tfnp_magic.blind_spots import ran_graphs, was_asked_for_graphs
+from tfnp_magic.blind_spots import could_not_look, ran_graphs, was_asked_for_graphs
 from tfnp_magic.figures import bytes_text, counted
 from tfnp_magic.model import (
     DEVICE_TO_DEVICE,
@@ -220,7 +220,8 @@ def _graphs(recording: Recording) -> str:
     calls = recording.graph_calls
     ran = f"Graphs ran {counted(calls, 'time')}" if calls else "Graphs of pipelines ran"
     if recording.looked_into_graphs:
-        return f"{ran}; what they cast and moved is TensorFlow's profiler's word."
+        part = " as far as it looked" if could_not_look(recording) else ""
+        return f"{ran}; what they cast and moved is TensorFlow's profiler's word{part}."
     if was_asked_for_graphs(recording):
         return f"{ran}."
     return f"{ran} and were not looked into: `{_LOOK}` shows what they cast and moved."
