@@ -40,7 +40,7 @@ from tfnp_magic.route import (
     reader_of,
     route_of,
 )
-from tfnp_magic.scope import inner
+from tfnp_magic.scope import inner, starter_here
 from tfnp_magic.site import Label, Sources, Standpoint, stand
 from tfnp_magic.values import SAMPLE, ValueChange
 from tfnp_magic.verdict import VIEW, cast_of, is_cast, move_of, once_more, unknown
@@ -444,8 +444,7 @@ class Recorder:
 
     def _spot(self, where: Standpoint, frame: FrameType | None, seen: Seen) -> _Spot:
         lowest = seen.lowest
-        driver = self._driver()
-        key = _key(where, lowest, 0 if driver is None else id(driver.line_for(self)))
+        key = _key(where, lowest, self._driven(where))
         spot = self._spots.get(key)
         if spot is None:
             codes = tuple(f.f_code if f else None for f in where)
@@ -463,9 +462,20 @@ class Recorder:
         driver = self._driver()
         if driver is not None:
             return self._driven_site(where, driver.line_for(self))
-        line = self._sources.place_of(where.cell) if where.cell else None
+        if where.cell is None:
+            starter = starter_here()
+            return self._driven_site(where, starter.line_for(self) if starter else None)
+        line = self._sources.place_of(where.cell)
         deeper = where.inner if where.inner is not where.cell else None
         return Site(line, self._sources.place_of(deeper) if deeper else None)
+
+    def _driven(self, where: Standpoint) -> int:
+        """What the line is known by that drives, or handed over, what no line of the cell called.
+
+        Such lines are kept: see `line_of`.
+        """
+        driver = self._driver() or (starter_here() if where.cell is None else None)
+        return 0 if driver is None else id(driver.line_for(self))
 
     def _driver(self) -> Driver | None:
         """What this thread works for; a trace that began on it since is nearer."""

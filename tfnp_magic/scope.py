@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from tfnp_magic.driving import Driver
     from tfnp_magic.recorder import Recorder
 
-    _Before = Token[tuple[int, ...]]
+    Before = tuple[Token[tuple[int, ...]], Token[Driver | None], tuple[int, ...] | None]
 
 # Tokens, not recorders: a context that outlives its trace must not keep a recording alive.
 _tokens: ContextVar[tuple[int, ...]] = ContextVar("tfnp_magic_traces", default=())
+# The line that handed over what runs under this context, where that was on another thread.
+_starter: ContextVar[Driver | None] = ContextVar("tfnp_magic_starter", default=None)
 _open: tuple[Scope, ...] = ()
 _lock = threading.Lock()
 _numbers = itertools.count(1)
@@ -153,23 +155,40 @@ def tokens_here() -> tuple[int, ...]:
     return tuple(scope.token for scope in _belonging(_open, _tokens_now()))
 
 
-def take_over(tokens: tuple[int, ...]) -> tuple[_Before, tuple[int, ...] | None]:
-    """From here on, what this thread does in this context belongs to these traces only.
+def recorders_of(tokens: tuple[int, ...]) -> list[Recorder]:
+    """The recorders of these traces, as far as they are open."""
+    return [scope.recorder for scope in _open if scope.token in tokens]
+
+
+def take_over(starter: Driver | None) -> Before:
+    """From here on, what this thread does in this context belongs to the starter's traces only.
+
+    Parameters
+    ----------
+    starter
+        The line that handed the work over; None where that was nobody's.
 
     Returns
     -------
     tuple
         For `hand_back`, in the same context.
     """
-    before = _tokens.set(tokens), inner.owners
+    tokens = () if starter is None else starter.tokens
+    before = _tokens.set(tokens), _starter.set(starter), inner.owners
     inner.owners = None
     return before
 
 
-def hand_back(before: tuple[_Before, tuple[int, ...] | None]) -> None:
+def hand_back(before: Before) -> None:
     """What this thread does belongs to whom it did before `take_over`."""
     _tokens.reset(before[0])
-    inner.owners = before[1]
+    _starter.reset(before[1])
+    inner.owners = before[2]
+
+
+def starter_here() -> Driver | None:
+    """The line that handed over what this thread does; None on the thread that runs the cell."""
+    return _starter.get()
 
 
 def _tokens_now() -> tuple[int, ...]:

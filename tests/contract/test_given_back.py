@@ -17,7 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 import tfnp_magic
 from tests.contract.conftest import owners_now
 from tfnp_magic import extension, facts, runtime, scope
-from tfnp_magic.probes import probes
+from tfnp_magic.probes import constructor, probes
 from tfnp_magic.probes.patch import AttributePatch
 from tfnp_magic.probes.slot import check_support
 
@@ -293,3 +293,39 @@ def test_values_types_warnings_and_random_state_are_as_untraced():
     for one, other in zip(plain, seen, strict=True):
         assert getattr(one, "dtype", None) == getattr(other, "dtype", None)
         assert np.all(np.asarray(one) == np.asarray(other))
+
+
+def test_tensor_is_whole_though_an_interrupt_came_before_tensorflow_made_it(monkeypatch):
+    """TensorFlow 2.16 ends the process when it frees a tensor that it never initialised."""
+    kind = type(tf.constant(0))
+    device = tf.constant(0).device
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    tensor = kind.__new__(kind)
+    with tfnp_magic.trace():
+        monkeypatch.setattr(constructor, "listeners", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            tensor.__init__(np.ones(3), device, None)
+        monkeypatch.undo()
+    assert tensor.numpy().tolist() == [1, 1, 1]
+
+
+def test_value_that_fails_to_convert_is_asked_once():
+    class Failing:
+        asked = 0
+
+        def __array__(self, dtype=None, copy=None):
+            Failing.asked += 1
+            raise ValueError("mine")
+
+    def asked():
+        before = Failing.asked
+        with pytest.raises(ValueError, match="mine"):
+            tf.constant(Failing())
+        return Failing.asked - before
+
+    untraced = asked()
+    with tfnp_magic.trace():
+        assert asked() == untraced

@@ -467,3 +467,57 @@ def test_threads_that_started_before_tensorflow_was_imported_are_told_apart():
         env=dict(os.environ, CUDA_VISIBLE_DEVICES="-1"),
     )
     assert "counted 2 2" in out.stdout, out.stderr
+
+
+# Lines.
+
+HELPER = "def helper(tensor):\n    return tensor.numpy()\n"
+
+HANDED_OVER = {
+    "executor": "with ThreadPoolExecutor(2) as pool:\n    list(pool.map(work, tensors))",
+    "submit": "with ThreadPoolExecutor(2) as pool:\n"
+    "    [pool.submit(work, each).result() for each in tensors]",
+    "thread": "for each in tensors:\n    Thread(target=work, args=(each,)).start()",
+    "pool": "with ThreadPool(2) as pool:\n    pool.map(work, tensors)",
+    "older_executor": "# older\nlist(older.map(work, tensors))",
+}
+
+
+@pytest.mark.parametrize("name", HANDED_OVER)
+@pytest.mark.parametrize("what", ["helper", "np.asarray"])
+def test_work_without_a_line_of_the_cell_is_told_at_the_line_that_handed_it_over(name, what):
+    """A helper of another file, and a function of NumPy's own, which has no line at all."""
+    names = {"np": np}
+    exec(compile(HELPER, "<earlier>", "exec"), names)
+    before = set(threading.enumerate())
+    with ThreadPoolExecutor(2) as older:
+        list(older.map(str, range(4)))
+        space = {
+            "work": eval(what, names), "tensors": [TENSOR, tf.identity(TENSOR)], "older": older,
+            "Thread": threading.Thread, "ThreadPoolExecutor": ThreadPoolExecutor,
+            "ThreadPool": multiprocessing.pool.ThreadPool,
+        }  # fmt: skip
+        with traced_cell("<handed over>", HANDED_OVER[name]) as recording:
+            exec(compile(HANDED_OVER[name], "<handed over>", "exec"), space)
+            for thread in set(threading.enumerate()) - before:
+                if name == "thread":
+                    thread.join(10)
+    assert recording.lost == []
+    assert sum(crossing.count for crossing in recording.ledger) == 2
+    for site in {crossing.site for crossing in recording.ledger}:
+        assert site.line.line == 2
+        inner = None if site.inner is None else (site.inner.source, site.inner.line)
+        assert inner == (("<earlier>", 2) if what == "helper" else None)
+
+
+def test_lambda_of_the_cell_is_told_at_its_own_line():
+    text = "work = lambda tensor: tensor.numpy()\nwith ThreadPoolExecutor(2) as pool:\n" + (
+        "    list(pool.map(work, [t, t]))"
+    )
+    with traced_cell("<own line>", text) as recording:
+        exec(
+            compile(text, "<own line>", "exec"),
+            {"t": TENSOR, "ThreadPoolExecutor": ThreadPoolExecutor},
+        )
+    (crossing,) = recording.ledger
+    assert (crossing.count, crossing.site.line.line, crossing.site.inner) == (2, 1, None)

@@ -20,6 +20,9 @@ from tfnp_magic.scope import Scope, is_tracing, listeners
 class Recorder:
     """As much of one as a scope touches."""
 
+    def line_of(self, frame):
+        return None
+
 
 def outside():
     """Who would count a conversion, here and now, as left out."""

@@ -8,10 +8,12 @@ it on. Checked on 2.21.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import weakref
-from typing import Any
+from types import FrameType
+from typing import Any, Final
 
 import numpy as np
 
@@ -31,6 +33,7 @@ from tfnp_magic.facts import (
     tensor_nbytes,
 )
 from tfnp_magic.hazards import shared_with
+from tfnp_magic.interrupts import covered_from_entry
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Storage, is_host
 from tfnp_magic.probes.allocations import Taken, ring
 from tfnp_magic.probes.dtype_hints import default_of
@@ -50,7 +53,7 @@ from tfnp_magic.probes.sources import (
     parts_of,
 )
 from tfnp_magic.probes.waits import wait_before_placing
-from tfnp_magic.recorder import Seen, clock
+from tfnp_magic.recorder import Recorder, Seen, clock
 from tfnp_magic.scope import inner, listeners
 from tfnp_magic.values import ValueChange, merge
 from tfnp_magic.verdict import (
@@ -68,6 +71,8 @@ from tfnp_magic.verdict import (
 )
 
 NAME = "tensor constructor"
+
+_MISSING: Final = object()
 
 
 def patches() -> list[AttributePatch | CodePatch]:
@@ -95,29 +100,62 @@ def _around_convert(original: Any) -> Any:
 
 
 def _around_init(original: Any) -> Any:
-    def __init__(self: Any, value: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        hearing = listeners()
-        if not hearing:
-            return original(self, value, *args, **kwargs)
-        given = inner.handed
-        kept = is_number(value) and bool(ask(NAME, hearing, is_kept, value, *args))
-        mark = ring.mark() if given is None else inner.handed_at
-        waited = 0 if kept else ask(NAME, hearing, _wait, value, *args)
-        started = clock()
-        inner.absorbing += 1
+    @covered_from_entry
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         try:
-            original(self, value, *args, **kwargs)
+            hearing = listeners()
+            if hearing:
+                _make(original, hearing, sys._getframe(1), self, *args, **kwargs)
+            else:
+                original(self, *args, **kwargs)
         except BaseException as exc:
+            if not self._id:
+                _make_whole(original, self, args, kwargs)
             without_our_frame(exc)
             raise
-        finally:
-            inner.absorbing -= 1
-        duration, taken = clock() - started + (waited or 0), ring.since(mark)
-        made = (self, value, given, taken, duration, kept)
-        report(NAME, hearing, sys._getframe(1), _describe_made, waited, *made)
-        return None
 
     return __init__
+
+
+def _make_whole(original: Any, tensor: Any, args: Any, kwargs: Any) -> None:
+    """Initialise a tensor all the same, though an interrupt came before TensorFlow's code ran.
+
+    Until 2.16 at least, ``EagerTensor_dealloc`` ends the process on a tensor that its
+    ``EagerTensor_init`` never saw; untraced, nothing can come between the two. What is wrong
+    with the arguments does not matter then.
+    """
+    with contextlib.suppress(Exception):
+        original(tensor, *args, **kwargs)
+
+
+def _make(
+    original: Any,
+    hearing: list[Recorder],
+    frame: FrameType,
+    tensor: Any,
+    value: Any = _MISSING,
+    *args: Any,
+    **kwargs: Any,
+) -> None:
+    if value is _MISSING:  # by keyword, as TensorFlow never does it
+        original(tensor, *args, **kwargs)
+        return
+    given = inner.handed
+    kept = is_number(value) and bool(ask(NAME, hearing, is_kept, value, *args))
+    mark = ring.mark() if given is None else inner.handed_at
+    waited = 0 if kept else ask(NAME, hearing, _wait, value, *args)
+    started = clock()
+    inner.absorbing += 1
+    try:
+        original(tensor, value, *args, **kwargs)
+    except BaseException as exc:
+        without_our_frame(exc)
+        raise
+    finally:
+        inner.absorbing -= 1
+    duration, taken = clock() - started + (waited or 0), ring.since(mark)
+    made = (tensor, value, given, taken, duration, kept)
+    report(NAME, hearing, frame, _describe_made, waited, *made)
 
 
 def _wait(value: Any, device: Any = None, dtype: int | None = None) -> int | None:

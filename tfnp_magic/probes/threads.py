@@ -21,17 +21,20 @@ before the trace. Work that goes through a queue of the user's own cannot be tol
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tfnp_magic.driving import Driver
 from tfnp_magic.probes.machine_code import Unsupported
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.scope import hand_back, take_over, tokens_here
+from tfnp_magic.probes.reporting import ask
+from tfnp_magic.scope import hand_back, recorders_of, take_over, tokens_here
 
 NAME = "thread"
 
-_STARTER = "_tfnp_magic_traces"
+_STARTER = "_tfnp_magic_starter"
 """Attribute of a piece of work that waits in a `ThreadPoolExecutor`: whose it is."""
 
 
@@ -55,15 +58,25 @@ def patches() -> list[AttributePatch]:
     ]
 
 
-_starting: dict[int, tuple[int, ...]] = {}
+_starting: dict[int, Driver] = {}
 """Threads that are being started, by ``id()``, and whom they belong to."""
+
+
+def _starter() -> Driver | None:
+    """Who hands work over here and now, and at which line; None if no trace does."""
+    tokens = tokens_here()
+    if not tokens:
+        return None
+    hearing = recorders_of(tokens)
+    starter = ask(NAME, hearing, Driver, sys._getframe(1), hearing, tokens)
+    return starter or Driver(None, (), tokens)  # whose it is matters more than the line
 
 
 def _around_start(original: Any) -> Any:
     @functools.wraps(original)
     def start(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if tokens := tokens_here():
-            _starting[id(self)] = tokens
+        if (starter := _starter()) is not None:
+            _starting[id(self)] = starter
         try:
             return original(self, *args, **kwargs)
         except BaseException as exc:
@@ -78,8 +91,8 @@ def _around_start(original: Any) -> Any:
 def _around_set_ident(original: Any) -> Any:
     @functools.wraps(original)
     def _set_ident(self: Any) -> Any:
-        if tokens := _starting.get(id(self)):
-            take_over(tokens)  # in the thread's own context: for as long as it lives
+        if (starter := _starting.get(id(self))) is not None:
+            take_over(starter)  # in the thread's own context: for as long as it lives
         return original(self)
 
     return _set_ident
@@ -89,7 +102,7 @@ def _around_work_item(original: Any) -> Any:
     @functools.wraps(original)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         original(self, *args, **kwargs)
-        setattr(self, _STARTER, tokens_here())
+        setattr(self, _STARTER, _starter())
 
     return __init__
 
@@ -97,7 +110,7 @@ def _around_work_item(original: Any) -> Any:
 def _around_run(original: Any) -> Any:
     @functools.wraps(original)
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        taken = take_over(vars(self).get(_STARTER, ()))
+        taken = take_over(vars(self).get(_STARTER))
         try:
             return original(self, *args, **kwargs)
         except BaseException as exc:
@@ -159,13 +172,13 @@ def _for_thread(pool: Any, function: Any) -> Any:
 class _Carried:
     """A function that belongs to whoever handed it over, whichever thread calls it."""
 
-    __slots__ = ("__weakref__", "_function", "_tokens")
+    __slots__ = ("__weakref__", "_function", "_starter")
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._function, self._tokens = function, tokens_here()
+        self._function, self._starter = function, _starter()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        taken = take_over(self._tokens)
+        taken = take_over(self._starter)
         try:
             return self._function(*args, **kwargs)
         except BaseException as exc:
@@ -182,14 +195,14 @@ class _CarriedItems(Iterator[Any]):
     """Items that are made one by one, as work of whoever handed the iterable over."""
 
     def __init__(self, items: Any) -> None:
-        self._tokens, self._items = tokens_here(), items
+        self._starter, self._items = _starter(), items
         self._begun = False
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
-        taken = take_over(self._tokens)
+        taken = take_over(self._starter)
         try:
             if not self._begun:
                 self._items, self._begun = iter(self._items), True
