@@ -21,8 +21,10 @@ Data goes one way: call → probe → recorder → recording → views.
 ``model_calls``
 ``profiling``,            TensorFlow's profiler, and what it says of casts and moves
 ``in_graphs``             inside graphs (``--graph``)
-``recorder``, ``ledger``  attribution, settling; counting into crossings
-``site``, ``handed``      frame → line; what the user handed to the library
+``seen``, ``recorder``,   what a probe saw; attribution, settling; counting into crossings
+``ledger``
+``site``, ``spots``       frame → line; the places that one trace has come by
+``handed``                what the user handed to the library
 ``cast_before``           what a library cast before it converted
 ``route``, ``into``       expression → public name; the dtype that it converts into
 ``facts``, ``verdict``    what can be read without moving; what it says of copy, cast, move

@@ -18,7 +18,8 @@ from tfnp_magic.values import merge
 from tfnp_magic.verdict import MIXED, after_cast, after_joining, is_cast
 
 if TYPE_CHECKING:
-    from tfnp_magic.recorder import Recorder, Seen
+    from tfnp_magic.recorder import Recorder
+    from tfnp_magic.seen import Seen
     from tfnp_magic.site import Standpoint
 
 _TENSORFLOW = f"{os.sep}tensorflow{os.sep}python{os.sep}"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tfnp_magic.activity import Pipeline
     from tfnp_magic.model import Place
     from tfnp_magic.recorder import Recorder
+    from tfnp_magic.spots import Spots
 
 _numbers = itertools.count(1)
 
@@ -50,15 +51,15 @@ class Driver:
         self.number = next(_numbers)
         self.tokens = tokens_here() if tokens is None else tokens
         self.pipelines: weakref.WeakKeyDictionary[Recorder, Pipeline] = weakref.WeakKeyDictionary()
-        self._lines: weakref.WeakKeyDictionary[Recorder, Place | None] = weakref.WeakKeyDictionary()
+        self._lines: weakref.WeakKeyDictionary[Spots, Place | None] = weakref.WeakKeyDictionary()
         for recorder in hearing:
             self._lines[recorder] = recorder.line_of(frame)
 
-    def line_for(self, recorder: Recorder) -> Place | None:
+    def line_for(self, recorder: Spots) -> Place | None:
         """The line of this recorder's cell; None where it is another trace's."""
         return self._lines.get(recorder)
 
-    def knows(self, recorder: Recorder) -> bool:
+    def knows(self, recorder: Spots) -> bool:
         """Whether this recorder's trace was told of it."""
         return recorder in self._lines
 

@@ -8,8 +8,8 @@ from tfnp_magic.model import MAX_SHAPES, Crossing, Recording, Site, Verdict, kin
 from tfnp_magic.values import merge
 
 if TYPE_CHECKING:
-    from tfnp_magic.recorder import Seen
     from tfnp_magic.route import Route
+    from tfnp_magic.seen import Seen
 
 
 def crossing_of(site: Site, route: Route, seen: Seen, verdict: Verdict) -> Crossing:

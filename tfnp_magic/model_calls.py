@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
     from tfnp_magic.model import Recording, Site
-    from tfnp_magic.recorder import Recorder, Seen
+    from tfnp_magic.recorder import Recorder
+    from tfnp_magic.seen import Seen
 
 Shares = dict["Counter", tuple[Share, ...]]
 """For each who counts, the shares that one conversion more belongs to."""

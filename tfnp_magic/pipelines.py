@@ -13,7 +13,8 @@ from tfnp_magic.model import TENSORFLOW_TO_NUMPY, TENSORFLOW_TO_PYTHON, Place, S
 from tfnp_magic.scope import inner
 
 if TYPE_CHECKING:
-    from tfnp_magic.recorder import Recorder, Seen
+    from tfnp_magic.recorder import Recorder
+    from tfnp_magic.seen import Seen
 
 _MOST_ELEMENTS = 256
 """Tensors of elements whose reads are told as such: the latest that came out."""

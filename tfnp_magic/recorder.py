@@ -5,29 +5,26 @@ from __future__ import annotations
 import dataclasses
 import math
 import threading
-import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from tfnp_magic import model
 from tfnp_magic.budget import Budget
 from tfnp_magic.cast_before import look_for_cast_before
 from tfnp_magic.facts import itemsize_of
 from tfnp_magic.handed import was_handed_over
-from tfnp_magic.hazards import Hazards, Shared
+from tfnp_magic.hazards import Hazards
 from tfnp_magic.into import dtype_in, names_dtype
 from tfnp_magic.ledger import count, crossing_of, keep_house, uncount
 from tfnp_magic.model import (
     HOUSEKEEPING_ARRAY,
     HOUSEKEEPING_PYTHON,
     Crossing,
-    Move,
     Place,
     Recording,
-    Site,
     Storage,
     Verdict,
 )
@@ -37,123 +34,14 @@ from tfnp_magic.route import (
     Reader,
     Route,
     outside_of_tensor,
-    reader_of,
-    route_of,
 )
-from tfnp_magic.scope import inner, starter_here
-from tfnp_magic.site import Label, Sources, Standpoint, stand
-from tfnp_magic.values import SAMPLE, ValueChange
-from tfnp_magic.verdict import VIEW, cast_of, is_cast, move_of, once_more, unknown
-
-if TYPE_CHECKING:
-    from tfnp_magic.driving import Driver
-
-clock = time.perf_counter_ns
-
-Values = Callable[[], "ValueChange | None"]
-
-
-class Observer(Protocol):
-    """Somebody who counts what goes into a recording, by something longer than a line."""
-
-    def observe(self, seen: Seen, site: Site, *, small: bool) -> None:
-        """One conversion more, on this thread; `small` if it is only counted."""
-
-
-class Look(Protocol):
-    """A look at a tensor's memory, judged when it shows whether somebody kept it."""
-
-    def values_as(self, dtype: str) -> ValueChange | None:
-        """What a cast to this dtype does to the tensor's values."""
-
-    def wait(self) -> None:
-        """From now on, what NumPy allocates is the reader's and no longer ours."""
-
-    def judge(self, reader: Reader, target: str | None) -> Storage:
-        """Judge it now; `reader` is what looked, `target` the dtype of what it made."""
-
-
-@dataclasses.dataclass(slots=True)
-class Seen:
-    """One conversion as a probe saw it: facts only, no array and no tensor.
-
-    Attributes
-    ----------
-    lowest
-        The chokepoint's own public name, used where the route has no better one.
-    direction, shape, dtype_from, dtype_to, device_from, device_to, nbytes
-        As in `Crossing`.
-    storage
-        Where the data came to lie; a `Look` where that shows only afterwards.
-    duration_ns
-        Nanoseconds inside the converting call; None where an op ran around it.
-    identity
-        ``id()`` of the user's array or tensor, for as long as the call runs; 0 if unknown.
-    values
-        What a cast did to the values; None without one, or where that was not looked at.
-    both_ends
-        Whether the dtypes at both ends were read, not one of them inferred.
-    asked
-        Whether the user's call names the dtype of a cast.
-    shared
-        What to watch where both ends share memory and one can be written to.
-    made
-        The tensor that came of it: a library may cast it at once, in the same call.
-    move
-        Whether data moved between devices; None where that follows from the devices and
-        `nbytes` alone.
-    waited_ns
-        Nanoseconds of `duration_ns` spent waiting for the device; None if not told apart.
-    is_corrected
-        Whether `Recorder.correct` may tell another storage, once it shows.
-    """
-
-    lowest: str
-    direction: str
-    shape: tuple[int, ...]
-    dtype_from: str
-    dtype_to: str
-    device_from: str
-    device_to: str
-    nbytes: int | None
-    storage: Storage | Look
-    duration_ns: int | None
-    identity: int = 0
-    values: ValueChange | None = None
-    both_ends: bool = True
-    asked: bool = False
-    shared: Shared | None = None
-    made: weakref.ref[Any] | None = None
-    move: Move | None = None
-    waited_ns: int | None = 0
-    is_corrected: bool = False
-
-    def moved(self) -> Move:
-        """Whether data moved between devices."""
-        if self.move is not None:
-            return self.move
-        return move_of(self.device_from, self.device_to, self.nbytes)
-
+from tfnp_magic.seen import GraphCast, Observer, Seen, Values
+from tfnp_magic.site import Label, Standpoint, stand
+from tfnp_magic.spots import Spot, Spots, key_of, route_at
+from tfnp_magic.values import SAMPLE
+from tfnp_magic.verdict import VIEW, cast_of, is_cast, once_more
 
 _BETWEEN_LIBRARIES = (model.NUMPY_TO_TENSORFLOW, model.TENSORFLOW_TO_NUMPY)
-
-# Identity, not value: hashing a code object reads all of it.
-_Key = tuple[int, int, int, int, int]
-
-
-@dataclasses.dataclass(slots=True)
-class _Spot:
-    """A site with its route and reader, and the namespace of its code.
-
-    `codes` keeps its key's code objects from being reused.
-    """
-
-    number: int
-    site: Site
-    route: Route
-    reader: Reader
-    codes: tuple[CodeType | None, ...]
-    names: dict[str, Any]
 
 
 class _Made(NamedTuple):
@@ -161,34 +49,10 @@ class _Made(NamedTuple):
 
     tensor: weakref.ref[Any]
     call: tuple[int, int]
-    spot: _Spot
+    spot: Spot
     seen: Seen
     storage: Storage
     crossing: Crossing
-
-
-class GraphCast(NamedTuple):
-    """What a graph does to an input, as read off the graph.
-
-    Attributes
-    ----------
-    dtype
-        What it casts it to.
-    asked
-        Whether the user wrote that cast.
-    is_compiled
-        Whether XLA compiled the graph: what it fills then is not known.
-    """
-
-    dtype: str
-    asked: bool
-    is_compiled: bool
-
-    def storage(self, before: Storage, nbytes: int) -> Storage:
-        """What becomes of a conversion whose tensor the graph casts, into this many bytes."""
-        if self.is_compiled:
-            return unknown(f"{before.reason}; then compiled code casts it")
-        return once_more(before, nbytes, "the graph casts it into another", seen=False)
 
 
 GraphCastKey = tuple["Place | None", tuple[int, ...], str, str]
@@ -204,7 +68,7 @@ _MOST_UNSETTLED = 64
 """Looks by one instruction that wait; in a loop of one line, the oldest are judged."""
 
 
-_Waiting = tuple[_Spot, Seen, "str | None"]
+_Waiting = tuple[Spot, Seen, "str | None"]
 """A look, and the dtype of what the reader made of the memory, if its syntax tells."""
 
 
@@ -216,7 +80,7 @@ class _Unsettled:
         self.looks: deque[_Waiting] = deque()
 
 
-class Recorder:
+class Recorder(Spots):
     """Collects what the probes see into a `Recording`.
 
     Parameters
@@ -240,20 +104,16 @@ class Recorder:
         label: Label,
         values_limit: int | None = SAMPLE,
     ) -> None:
+        super().__init__(cell_files, label, recording.source)
         self.recording = recording
         self.values_limit = values_limit
         self.left_out = 0
-        self._cell_files = cell_files
-        self._sources = Sources(label, cell_files, recording.source)
-        self._spots: dict[_Key, _Spot] = {}
         # Routes of what is left out; the codes keep their numbers in the keys from being reused.
         self._elsewhere: dict[tuple[Any, ...], tuple[Route, tuple[CodeType | None, ...]]] = {}
-        self._numbers: dict[tuple[Site, Route], int] = {}
-        self._lines: dict[Place, Place] = {}
         self._ledger: dict[tuple[Any, ...], Crossing] = {}
         self._unsettled: dict[int, _Unsettled] = {}
         self._made: dict[int, deque[_Made]] = {}
-        self._corrected: dict[int, tuple[_Spot, Seen, Storage, Crossing]] = {}
+        self._corrected: dict[int, tuple[Spot, Seen, Storage, Crossing]] = {}
         self.observers: list[Observer] = []
         self.casts_in_graphs: Counter[GraphCastKey] = Counter()
         self.hazards = Hazards(recording)
@@ -290,11 +150,11 @@ class Recorder:
     def leave_out(self, frame: FrameType | None, seen: Seen) -> None:
         """Count a conversion of a thread or task of somebody else's, as `see` would count it."""
         where = stand(frame, self._cell_files)
-        key = *_key(where, seen.lowest)[:3], seen.lowest
+        key = *key_of(where, seen.lowest)[:3], seen.lowest
         known = self._elsewhere.get(key)
         if known is None:
             codes = tuple(f.f_code if f else None for f in where)
-            known = self._elsewhere[key] = _route(where, frame, seen.lowest), codes
+            known = self._elsewhere[key] = route_at(where, frame, seen.lowest), codes
         if not _is_housekeeping(seen, known[0], where):
             with self._lock:
                 self.left_out += 1
@@ -307,32 +167,6 @@ class Recorder:
             with self._lock:
                 uncount(crossing, seen, _verdict(spot, seen, before))
             self._add(spot, seen, storage)
-
-    def whereabouts(self, frame: FrameType | None, lowest: str) -> tuple[Site, Route]:
-        """Where a frame stands for the user, and by which public name it came there."""
-        where = stand(frame, self._cell_files)
-        return self._site(where), _route(where, frame, lowest)
-
-    def standing(self, frame: FrameType | None) -> tuple[_Key, tuple[CodeType | None, ...]]:
-        """Where a frame stands, as a key: quicker than `whereabouts`, while its codes live."""
-        where = stand(frame, self._cell_files)
-        return _key(where, ""), tuple(f.f_code if f else None for f in where)
-
-    def definition_of(self, code: CodeType) -> Place | None:
-        """The line where a function of the user's begins; None for a library's."""
-        return self._sources.definition_of(code)
-
-    def line_of(self, frame: FrameType | None) -> Place | None:
-        """The line of the traced cell that a frame stands below, or its driver's.
-
-        The same object for the same line: a driver's line is known by its ``id()``.
-        """
-        line = self._site(stand(frame, self._cell_files)).line
-        return None if line is None else self._lines.setdefault(line, line)
-
-    def place_at(self, filename: str, line: int, function: str) -> Place:
-        """A line that no frame is at any more."""
-        return self._sources.place_at(filename, line, function)
 
     def see_cast(
         self,
@@ -442,52 +276,7 @@ class Recorder:
                 look = look.judge(spot.reader, target)
             self._add(spot, seen, look)
 
-    def _spot(self, where: Standpoint, frame: FrameType | None, seen: Seen) -> _Spot:
-        lowest = seen.lowest
-        key = _key(where, lowest, self._driven(where))
-        spot = self._spots.get(key)
-        if spot is None:
-            codes = tuple(f.f_code if f else None for f in where)
-            site, route = self._site(where), _route(where, frame, lowest)
-            number = self._numbers.setdefault((site, route), len(self._numbers))
-            # What reads matters to a look alone; a library's file may take a second to parse.
-            is_look = not isinstance(seen.storage, Storage)
-            reader = reader_of(frame if is_look else None, where, route)
-            home = where.cell or where.inner or frame
-            names = home.f_globals if home is not None else {}
-            spot = self._spots[key] = _Spot(number, site, route, reader, codes, names)
-        return spot
-
-    def _site(self, where: Standpoint) -> Site:
-        driver = self._driver()
-        if driver is not None:
-            return self._driven_site(where, driver.line_for(self))
-        if where.cell is None:
-            starter = starter_here()
-            return self._driven_site(where, starter.line_for(self) if starter else None)
-        line = self._sources.place_of(where.cell)
-        deeper = where.inner if where.inner is not where.cell else None
-        return Site(line, self._sources.place_of(deeper) if deeper else None)
-
-    def _driven(self, where: Standpoint) -> int:
-        """What the line is known by that drives, or handed over, what no line of the cell called.
-
-        Such lines are kept: see `line_of`.
-        """
-        driver = self._driver() or (starter_here() if where.cell is None else None)
-        return 0 if driver is None else id(driver.line_for(self))
-
-    def _driver(self) -> Driver | None:
-        """What this thread works for; a trace that began on it since is nearer."""
-        driver = inner.driver
-        return driver if driver is not None and driver.knows(self) else None
-
-    def _driven_site(self, where: Standpoint, line: Place | None) -> Site:
-        """On a thread that works for a line, the frames show only the function that it runs."""
-        deeper = self._sources.place_of(where.inner) if where.inner else None
-        return Site(line, None if deeper == line else deeper)
-
-    def _add(self, spot: _Spot, seen: Seen, storage: Storage) -> Crossing:
+    def _add(self, spot: Spot, seen: Seen, storage: Storage) -> Crossing:
         if seen.direction == model.TENSORFLOW_TO_NUMPY and _reads_for_python(spot, seen):
             seen.direction = model.TENSORFLOW_TO_PYTHON
         verdict = _verdict(spot, seen, storage)
@@ -507,23 +296,7 @@ class Recorder:
         return crossing
 
 
-def _key(where: Standpoint, lowest: str, driven: int = 0) -> _Key:
-    """What a spot is known by; `driven` stands for the line that drives, if one does."""
-    innermost, callee, cell = where
-    return (
-        id(innermost.f_code) if innermost else 0,
-        innermost.f_lasti if innermost else 0,
-        id(callee.f_code) if callee else 0,
-        driven or (cell.f_lasti if cell else -1),
-        hash(lowest) ^ (id(cell.f_code) if cell else 0),
-    )
-
-
-def _route(where: Standpoint, frame: FrameType | None, lowest: str) -> Route:
-    return route_of(where, frame, lowest) if frame else Route(lowest, False)
-
-
-def _reads_for_python(spot: _Spot, seen: Seen) -> bool:
+def _reads_for_python(spot: Spot, seen: Seen) -> bool:
     """Whether Python, not NumPy, gets what was read: as bytes, or by a route of its own."""
     if spot.route.name in PYTHON_READERS:
         return True
@@ -552,14 +325,14 @@ def _target(frame: FrameType | None, where: Standpoint, reader: Reader, seen: Se
     return target
 
 
-def _is_asked_for(seen: Seen, spot: _Spot, where: Standpoint) -> bool:
+def _is_asked_for(seen: Seen, spot: Spot, where: Standpoint) -> bool:
     """Whether the user's own call, no converter by name, names the dtype of the cast."""
     if spot.route.explicit or where.inner is None or not is_cast(seen.dtype_from, seen.dtype_to):
         return False
     return names_dtype(where.inner, spot.reader.written, seen.dtype_to, seen.identity)
 
 
-def _verdict(spot: _Spot, seen: Seen, storage: Storage) -> Verdict:
+def _verdict(spot: Spot, seen: Seen, storage: Storage) -> Verdict:
     cast = model.Cast("none", "", None)
     # A Python number has no dtype to be cast from, unless it became another number.
     if seen.direction in _BETWEEN_LIBRARIES or seen.values is not None:

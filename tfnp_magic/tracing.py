@@ -15,8 +15,9 @@ from tfnp_magic.interrupts import covered_from_entry, raised_by_signal
 from tfnp_magic.model import Recording
 from tfnp_magic.probes import carriers, probes
 from tfnp_magic.profiling import Look, profiler
-from tfnp_magic.recorder import Recorder, clock
+from tfnp_magic.recorder import Recorder
 from tfnp_magic.scope import Scope
+from tfnp_magic.seen import clock
 from tfnp_magic.site import Label
 from tfnp_magic.values import SAMPLE
 

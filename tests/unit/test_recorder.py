@@ -20,7 +20,8 @@ from tfnp_magic.model import (
     Recording,
     Storage,
 )
-from tfnp_magic.recorder import Recorder, Seen
+from tfnp_magic.recorder import Recorder
+from tfnp_magic.seen import Seen
 from tfnp_magic.verdict import of_dropped_view, of_kept_view
 
 from .frames import LIBRARY, MODULE, new_cell_file, run

@@ -16,9 +16,9 @@ from tfnp_magic.probes.looks import is_second_look
 from tfnp_magic.probes.reporting import ask, read_of, report
 from tfnp_magic.probes.slot import BufferSlot, PyBuffer
 from tfnp_magic.probes.waits import Arrival, arrive
-from tfnp_magic.recorder import Seen
 from tfnp_magic.route import BYTES_LIKE
 from tfnp_magic.scope import is_tracing, listeners, overhearing
+from tfnp_magic.seen import Seen
 
 NAME = "buffer protocol"
 

@@ -38,8 +38,9 @@ from tfnp_magic.probes.python_functions import (
 from tfnp_magic.probes.reporting import ask, report
 from tfnp_magic.probes.stands import Stands
 from tfnp_magic.probes.unseen import into_tensor, out_of_tensor
-from tfnp_magic.recorder import Recorder, Seen
+from tfnp_magic.recorder import Recorder
 from tfnp_magic.scope import listeners, overhearing
+from tfnp_magic.seen import Seen
 from tfnp_magic.verdict import VIEW, shared
 
 NAME = "Python function in a graph"

@@ -13,8 +13,9 @@ from typing import Any
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
 from tfnp_magic.probes.unseen import out_of_tensor
-from tfnp_magic.recorder import Recorder, Seen, clock
+from tfnp_magic.recorder import Recorder
 from tfnp_magic.scope import listeners
+from tfnp_magic.seen import Seen, clock
 from tfnp_magic.site import is_library
 
 NAME = "checkpoint reader"

@@ -53,8 +53,9 @@ from tfnp_magic.probes.sources import (
     parts_of,
 )
 from tfnp_magic.probes.waits import wait_before_placing
-from tfnp_magic.recorder import Recorder, Seen, clock
+from tfnp_magic.recorder import Recorder
 from tfnp_magic.scope import inner, listeners
+from tfnp_magic.seen import Seen, clock
 from tfnp_magic.values import ValueChange, merge
 from tfnp_magic.verdict import (
     MIXED,

@@ -32,8 +32,9 @@ from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import array_facts, report, scalar_facts
 from tfnp_magic.probes.sources import dtype_name, is_array_like, numpy_memory
 from tfnp_magic.probes.transfers import Transfers, watch
-from tfnp_magic.recorder import Recorder, Seen
+from tfnp_magic.recorder import Recorder
 from tfnp_magic.scope import listeners
+from tfnp_magic.seen import Seen
 from tfnp_magic.values import ValueChange
 from tfnp_magic.verdict import (
     INFERRED,

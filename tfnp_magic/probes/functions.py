@@ -18,9 +18,9 @@ from tfnp_magic.function_calls import FunctionCounter, code_of, counter_of
 from tfnp_magic.probes.forms import context_differences, forms_of
 from tfnp_magic.probes.patch import AttributePatch, among_tensorflows, without_our_frame
 from tfnp_magic.probes.reporting import ask
-from tfnp_magic.recorder import clock
 from tfnp_magic.retraces import UNKNOWN, Difference, differences, nearest
 from tfnp_magic.scope import overhearing
+from tfnp_magic.seen import clock
 
 if TYPE_CHECKING:
     from tfnp_magic.function_calls import Entry

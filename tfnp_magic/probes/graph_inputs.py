@@ -19,9 +19,10 @@ from tfnp_magic.comparing import cast_values
 from tfnp_magic.facts import host_view
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
-from tfnp_magic.recorder import GraphCast, Recorder
+from tfnp_magic.recorder import Recorder
 from tfnp_magic.route import is_wrapper
 from tfnp_magic.scope import overhearing
+from tfnp_magic.seen import GraphCast
 from tfnp_magic.site import forget_snapshot, is_library, is_own
 from tfnp_magic.values import ValueChange
 

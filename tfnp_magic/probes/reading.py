@@ -19,9 +19,9 @@ from tfnp_magic.probes.looks import belongs_to_last_look
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import PYTHON_READS, CopiedLook, ask, read_of, report
 from tfnp_magic.probes.waits import Arrival, arrive
-from tfnp_magic.recorder import Seen, clock
 from tfnp_magic.route import outside_of_tensor
 from tfnp_magic.scope import inner, is_tracing, listeners
+from tfnp_magic.seen import Seen, clock
 
 NAME = "Tensor.numpy"
 

@@ -21,9 +21,10 @@ from tfnp_magic.model import (
 )
 from tfnp_magic.probes.allocations import ring
 from tfnp_magic.probes.waits import Arrival
-from tfnp_magic.recorder import Recorder, Seen
+from tfnp_magic.recorder import Recorder
 from tfnp_magic.route import Reader
 from tfnp_magic.scope import Audience
+from tfnp_magic.seen import Seen
 from tfnp_magic.values import ValueChange
 from tfnp_magic.verdict import (
     ArrayFacts,

@@ -22,7 +22,7 @@ from tfnp_magic.model import (
 from tfnp_magic.probes.allocations import take
 from tfnp_magic.probes.reporting import array_facts
 from tfnp_magic.probes.sources import arrays_within, dtype_name, is_array_like, numpy_memory
-from tfnp_magic.recorder import Seen
+from tfnp_magic.seen import Seen
 from tfnp_magic.verdict import (
     NOTHING,
     OBSERVED,
