@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+
+def known_sum(values: Iterable[int | None]) -> int | None:
+    """The sum; None where a part is not known."""
+    total = 0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
+
 
 def bytes_text(nbytes: int | None) -> str:
     """``1.5 MB``; powers of 1000; exact below 1 kB."""

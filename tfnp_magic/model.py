@@ -14,6 +14,9 @@ TENSORFLOW_TO_NUMPY = "tensorflow → numpy"
 PYTHON_TO_TENSORFLOW = "python → tensorflow"
 TENSORFLOW_TO_PYTHON = "tensorflow → python"
 DEVICE_TO_DEVICE = "device → device"
+
+READS = (TENSORFLOW_TO_NUMPY, TENSORFLOW_TO_PYTHON)
+"""Directions in which a tensor is read."""
 IN_GRAPH = "in graph"
 
 GRAPH = "graph"

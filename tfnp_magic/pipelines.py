@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.activity import Pipeline, Share
-from tfnp_magic.model import TENSORFLOW_TO_NUMPY, TENSORFLOW_TO_PYTHON, Place, Site
+from tfnp_magic.model import READS, Place, Site
 from tfnp_magic.scope import inner
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _MOST_ELEMENTS = 256
 """Tensors of elements whose reads are told as such: the latest that came out."""
-
-_READS = (TENSORFLOW_TO_NUMPY, TENSORFLOW_TO_PYTHON)
 
 
 class Pipelines:
@@ -78,7 +76,7 @@ class Pipelines:
         pipeline = self._pipeline_of_function()
         if pipeline is not None:
             self._count(pipeline.python, seen, small=small)
-        elif seen.direction in _READS:
+        elif seen.direction in READS:
             pipeline = self._pipeline_of_element(seen.identity)
             if pipeline is not None:
                 self._count(pipeline.read, seen, small=small)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator
 
 from tfnp_magic.advice.finding import Finding, where
-from tfnp_magic.figures import bytes_text, times
+from tfnp_magic.figures import bytes_text, known_sum, times
 from tfnp_magic.model import PYTHON_TO_TENSORFLOW, Crossing
 from tfnp_magic.values import ValueChange, in_words, merge
 
@@ -33,8 +33,7 @@ _ALIKE = ("site", "route", "direction", "dtype_from", "dtype_to", "cast")
 def _of(group: list[Crossing], values: ValueChange) -> Finding:
     first = group[0]
     count = sum(crossing.count for crossing in group)
-    sizes = [crossing.nbytes for crossing in group]
-    nbytes = None if None in sizes else sum(size or 0 for size in sizes)
+    nbytes = known_sum(crossing.nbytes for crossing in group)
     asked = "silently " if first.cast == "silent" else ""
     size = bytes_text(nbytes)
     often = f", {times(count)} ({size})" if count > 1 else f" ({size})" if nbytes else ""

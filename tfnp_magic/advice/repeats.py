@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from tfnp_magic.activity import ModelCalls, Pipeline
 from tfnp_magic.advice.finding import Finding, where
 from tfnp_magic.advice.loops import loop_around
-from tfnp_magic.figures import bytes_text, counted, seconds_text, times
+from tfnp_magic.figures import bytes_text, counted, known_sum, seconds_text, times
 from tfnp_magic.model import (
     NUMPY_TO_TENSORFLOW,
-    TENSORFLOW_TO_NUMPY,
-    TENSORFLOW_TO_PYTHON,
+    READS,
     Crossing,
     Recording,
     Site,
@@ -33,7 +32,6 @@ MANY_SMALL = 300
 FEW_ROWS, MANY_CALLS = 8, 10
 """Rows at a time that a model is called for, and how often, to be worth a finding."""
 
-_READS = (TENSORFLOW_TO_NUMPY, TENSORFLOW_TO_PYTHON)
 _OF_PIPELINES = (
     "tf.data.Dataset.from_generator", "tf.numpy_function", "tf.py_function",
     "NumpyIterator.__next__",
@@ -56,7 +54,7 @@ def of_loops(recording: Recording) -> Iterator[Finding]:
 
 def _is_many(group: list[Crossing]) -> bool:
     count = _count(group)
-    if group[0].direction in _READS:
+    if group[0].direction in READS:
         moves = any(c.moved_bytes and kind_of_move(c.device_from, c.device_to) for c in group)
         return count >= (MANY_MOVES if moves else MANY)
     if group[0].direction == NUMPY_TO_TENSORFLOW:
@@ -72,17 +70,21 @@ def _cost(group: list[Crossing]) -> tuple[int, int]:
 
 def _of_loop(group: list[Crossing], recording: Recording) -> Finding:
     first, count, nbytes = group[0], _count(group), _nbytes(group)
-    place = first.site.inner or first.site.line
-    is_here = first.site.line is not None and place is not None
-    loop = None
-    if is_here and place is not None and place.source == first.site.line.source:  # type: ignore[union-attr]
-        loop = loop_around(recording.source, place.line)
-    within = f", in the loop of line {loop}" if loop is not None and loop != place.line else ""  # type: ignore[union-attr]
+    within = _within(first.site, recording.source)
     sentence = (
         f"{where(first.site)}{within}: {first.route} {_did(first)} {times(count)}, "
         f"{bytes_text(nbytes)}{_moved(group)}{_took(group)}. {_instead(first, recording)}"
     )
     return Finding("loop", first.site, sentence, count, nbytes)
+
+
+def _within(site: Site, source: str) -> str:
+    """``, in the loop of line 4``, where the line to change is the cell's own."""
+    line, place = site.line, site.inner or site.line
+    if line is None or place is None or place.source != line.source:
+        return ""
+    loop = loop_around(source, place.line)
+    return "" if loop in (None, place.line) else f", in the loop of line {loop}"
 
 
 def _did(crossing: Crossing) -> str:
@@ -195,5 +197,4 @@ def _count(group: list[Crossing]) -> int:
 
 
 def _nbytes(group: list[Crossing]) -> int | None:
-    sizes = [crossing.nbytes for crossing in group]
-    return None if None in sizes else sum(size or 0 for size in sizes)
+    return known_sum(crossing.nbytes for crossing in group)

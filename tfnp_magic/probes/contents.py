@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from tfnp_magic.facts import tensor_nbytes
+from tfnp_magic.figures import known_sum
 
 _CALLS_PYTHON = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 
@@ -104,7 +105,7 @@ class Contents:
         content = joined([*inputs, *functions])
         return content._replace(
             steps=content.steps + _steps_of(dataset, name),
-            embedded_nbytes=_sum([content.embedded_nbytes, _constants(dataset)]),
+            embedded_nbytes=known_sum([content.embedded_nbytes, _constants(dataset)]),
             has_options=content.has_options or name == "options",
             once=content.once if name.removeprefix("parallel_") in _ONCE else frozenset(),
         )
@@ -185,7 +186,7 @@ def _constants(dataset: Any) -> int | None:
     tensors = vars(dataset).get("_tensors")
     if not isinstance(tensors, list | tuple):
         return 0
-    return _sum(tensor_nbytes(tensor) for tensor in tensors)
+    return known_sum(tensor_nbytes(tensor) for tensor in tensors)
 
 
 def _parts_of_function(name: str) -> Iterator[Content]:
@@ -220,7 +221,7 @@ def joined(parts: Iterable[Content]) -> Content:
     return Content(
         tuple(step for part in parts for step in part.steps),
         frozenset().union(*(part.tokens for part in parts)),
-        _sum(part.embedded_nbytes for part in parts),
+        known_sum(part.embedded_nbytes for part in parts),
         any(part.has_options for part in parts),
         any(part.iterates for part in parts),
         _once(parts),
@@ -234,15 +235,6 @@ def _once(parts: list[Content]) -> frozenset[str]:
         others = [other.tokens for other in parts if other is not part]
         found |= part.once.difference(*others)
     return found
-
-
-def _sum(sizes: Iterable[int | None]) -> int | None:
-    total = 0
-    for size in sizes:
-        if size is None:
-            return None
-        total += size
-    return total
 
 
 def _datasets_of(tensor: Any) -> list[Any]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tfnp_magic.facts import HOST, eager_tensor_type, itemsize_of, short_device, span_of_array
 from tfnp_magic.model import (
+    GRAPH,
     NUMPY_TO_TENSORFLOW,
     PYTHON_TO_TENSORFLOW,
     TENSORFLOW_TO_NUMPY,
@@ -32,8 +33,6 @@ from tfnp_magic.seen import Seen, clock
 from tfnp_magic.verdict import copied, of_proto
 
 NAME = "TensorProto"
-GRAPH = "graph"
-"""Stands in place of a device for a constant that became part of a graph."""
 
 
 def patches() -> list[CodePatch]:

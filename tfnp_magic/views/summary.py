@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from tfnp_magic.figures import known_sum
 from tfnp_magic.model import Crossing, Recording
 from tfnp_magic.values import ValueChange, in_words, merge
 from tfnp_magic.views.wording import inner_text, shapes_text
@@ -94,14 +95,14 @@ def _row(group: list[Crossing]) -> dict[str, Any]:
         "inner": inner_text(first.site),
         "count": sum(crossing.count for crossing in group),
         "shape": shapes_text(dict(shapes), sum(crossing.other_shapes for crossing in group)),
-        "bytes": _total(crossing.nbytes for crossing in group),
-        "copied_bytes": _total(crossing.copied_bytes for crossing in group),
-        "seconds": _seconds(_total(crossing.duration_ns for crossing in group)),
+        "bytes": known_sum(crossing.nbytes for crossing in group),
+        "copied_bytes": known_sum(crossing.copied_bytes for crossing in group),
+        "seconds": _seconds(known_sum(crossing.duration_ns for crossing in group)),
         "reason": _reasons(group),
-        "copies": _total(crossing.copies for crossing in group),
+        "copies": known_sum(crossing.copies for crossing in group),
         "values": _values_text(group),
-        "moved_bytes": _total(crossing.moved_bytes for crossing in group),
-        "waited_seconds": _seconds(_total(crossing.waited_ns for crossing in group)),
+        "moved_bytes": known_sum(crossing.moved_bytes for crossing in group),
+        "waited_seconds": _seconds(known_sum(crossing.waited_ns for crossing in group)),
     }
 
 
@@ -119,15 +120,6 @@ def _values_row(values: ValueChange | None) -> dict[str, Any]:
 def _values_text(group: list[Crossing]) -> str:
     known = [crossing.values for crossing in group if crossing.values is not None]
     return in_words(functools.reduce(merge, known)) if known else ""
-
-
-def _total(values: Iterable[int | None]) -> int | None:
-    total = 0
-    for value in values:
-        if value is None:
-            return None
-        total += value
-    return total
 
 
 def _seconds(nanoseconds: int | None) -> float | None:
