@@ -9,6 +9,9 @@ Data goes one way: call → probe → recorder → recording → views.
 
 ========================  ==========================================================
 ``magics``, ``cell``      the two magics; running a cell natively (IPython only here)
+``annotating``,           a copy of the cell with its figures as comments behind the lines:
+``comments``,             handing it out, writing it, where comments can stand
+``line_ends``
 ``extension``             loading into a shell, and leaving it without a trace
 ``tracing``               `trace`: the one place where probes go on and off
 ``importing``             waiting for the cell's own first ``import tensorflow``
@@ -22,7 +25,7 @@ Data goes one way: call → probe → recorder → recording → views.
 ``profiling``,            TensorFlow's profiler, and what it says of casts and moves
 ``in_graphs``             inside graphs (``--graph``)
 ``seen``, ``recorder``,   what a probe saw; attribution, settling; counting into crossings
-``ledger``
+``ledger``, ``moments``   that add up; when that was
 ``site``, ``spots``       frame → line; the places that one trace has come by
 ``handed``                what the user handed to the library
 ``cast_before``           what a library cast before it converted
@@ -35,8 +38,11 @@ Data goes one way: call → probe → recorder → recording → views.
 ``hazards``, ``writes``   shared memory, watched; the lines that write to it
 ``model``, ``activity``   `Recording`, `Crossing`, `Hazard`, `FunctionCalls`…: plain data
 ``advice``, ``views``     findings, ranked; a recording as DataFrame, text and HTML
+``saved``, ``plain``      a recording in a file, and back: `load`
 ``blind_spots``           what no probe sees
-``whos``                  a namespace as a list of tensors and arrays
+``whos``, ``whos_…``      a namespace, and what is inside of it, as a list of tensors and arrays
+``progress``,             how far long work has come, and where a shell shows it
+``showing``
 ========================  ==========================================================
 
 Nothing is hooked while no trace runs, and importing this package imports neither
@@ -49,15 +55,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tfnp_magic.model import Crossing, Recording
+    from tfnp_magic.model import Crossing
+    from tfnp_magic.recording import Recording
+    from tfnp_magic.saved import RecordingFileError, load
     from tfnp_magic.tracing import trace
 
 __version__ = "0.4.0"
-__all__ = ["Crossing", "Recording", "load_ipython_extension", "trace", "unload_ipython_extension"]
+__all__ = [
+    "Crossing", "Recording", "RecordingFileError", "load", "load_ipython_extension", "trace",
+    "unload_ipython_extension",
+]  # fmt: skip
 
 _HOMES = {
     "Crossing": "tfnp_magic.model",
-    "Recording": "tfnp_magic.model",
+    "Recording": "tfnp_magic.recording",
+    "RecordingFileError": "tfnp_magic.saved",
+    "load": "tfnp_magic.saved",
     "trace": "tfnp_magic.tracing",
 }
 

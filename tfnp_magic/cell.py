@@ -25,7 +25,7 @@ from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.site import is_library
 
 if TYPE_CHECKING:
-    from tfnp_magic.model import Recording
+    from tfnp_magic.recording import Recording
     from tfnp_magic.tracing import Trace
 
 MAGIC = "%%interop_trace"
@@ -42,6 +42,7 @@ class Wanted:
     quiet: bool = False
     check_values: str = "sample"
     graph: bool = False
+    annotate: bool = False
 
 
 @dataclasses.dataclass
@@ -52,6 +53,16 @@ class _Running:
     wanted: Wanted
     depth: int
     thread: int
+    typed: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Ended:
+    """What a trace left for the end of the cell: shown, and put behind the lines."""
+
+    recording: Recording
+    wanted: Wanted
+    typed: str | None
 
 
 class CellTracer:
@@ -67,7 +78,7 @@ class CellTracer:
         self.shell = shell
         self._typed: list[str] = []
         self._running: list[_Running] = []
-        self._to_show: list[Recording] = []
+        self._to_show: list[_Ended] = []
 
     def rewrite(self, lines: list[str]) -> list[str]:
         """Transform the lines of a cell (an IPython input transformer)."""
@@ -96,7 +107,8 @@ class CellTracer:
         if any(r.depth == depth and r.thread == thread for r in self._running):
             return  # `%%timeit` runs the cell's text, and so this statement, many times
         trace = self._trace({_calling_cell().f_code.co_filename: 0}, "".join(self._typed), wanted)
-        self._running.append(_Running(trace, self._or_silent(wanted), depth, thread))
+        wanted, text = self._or_silent(wanted), self._typed_cell()
+        self._running.append(_Running(trace, wanted, depth, thread, text))
         _start(trace)
 
     def after_execute(self) -> None:
@@ -113,7 +125,13 @@ class CellTracer:
         """Show what the ended cell left (``post_run_cell``), below its own output."""
         self.after_execute()  # again: an interrupt may have cut it short
         while self._to_show:
-            display(self._to_show.pop(0))
+            ended = self._to_show.pop(0)
+            if not ended.wanted.quiet:
+                display(ended.recording)
+            if ended.wanted.annotate:
+                from tfnp_magic.annotating import offer_copy  # on demand: few cells ask for it
+
+                offer_copy(self.shell, ended.typed, ended.recording)
 
     def finish(self) -> None:
         """End and show everything at once: the extension is being unloaded."""
@@ -136,7 +154,7 @@ class CellTracer:
             Lines above the body in the cell, so that line numbers are the cell's.
         """
         __tracebackhide__ = True
-        wanted = self._or_silent(wanted)
+        wanted, typed = self._or_silent(wanted), self._typed_cell()
         name, tree = self._compiled(text, padding)
         files = {name: 0, **_timed(text, padding)}
         trace = self._trace(files, (MAGIC + "\n") * padding + text, wanted)
@@ -149,9 +167,9 @@ class CellTracer:
             raise
         finally:
             try:
-                self._keep(trace, wanted, error)
+                self._keep(trace, wanted, error, typed)
             except KeyboardInterrupt:  # it may have come before the trace could end
-                self._keep(trace, wanted, error)
+                self._keep(trace, wanted, error, typed)
                 raise
             if not self._cells():
                 self.after_cell(None)
@@ -162,8 +180,11 @@ class CellTracer:
         return None if named is None else str(named[1])
 
     def _trace(self, files: dict[str, int], typed: str, wanted: Wanted) -> Trace:
+        from tfnp_magic.comments import without_comments
         from tfnp_magic.tracing import Trace  # on demand: it imports NumPy
 
+        # Figures of an older run behind the lines would be read as this run's.
+        typed = without_comments(typed)
         title = self.label(next(iter(files))) or f"In[{self.shell.displayhook.prompt_count}]"
         return Trace(files, title, typed, self.label, wanted.check_values, graph=wanted.graph)
 
@@ -192,23 +213,31 @@ class CellTracer:
         return eval(compile_(function, name, "eval"), names)(**given)
 
     def _end(self, running: _Running, error: str | None) -> None:
-        self._keep(running.trace, running.wanted, error)
+        self._keep(running.trace, running.wanted, error, running.typed)
         self._running.remove(running)
 
-    def _keep(self, trace: Trace, wanted: Wanted, error: str | None) -> None:
+    def _keep(self, trace: Trace, wanted: Wanted, error: str | None, typed: str | None) -> None:
         """End the trace, store its recording, and show it when the cell ends; may be repeated."""
         _stop(trace, error)
         if wanted.output:
             self.shell.user_ns[wanted.output] = trace.recording
+        if wanted.quiet and not wanted.annotate:
+            return
         # By identity: recordings compare by value, ledger and all.
-        if not wanted.quiet and all(shown is not trace.recording for shown in self._to_show):
-            self._to_show.append(trace.recording)
+        if all(ended.recording is not trace.recording for ended in self._to_show):
+            self._to_show.append(_Ended(trace.recording, wanted, typed))
 
     def _or_silent(self, wanted: Wanted) -> Wanted:
         """The same, but quiet in a silent cell: of its end, IPython fires no `post_run_cell`."""
         cells = self._cells()
-        silent = bool(cells) and bool(cells[0].f_locals.get("silent"))
-        return dataclasses.replace(wanted, quiet=wanted.quiet or silent)
+        if cells and cells[0].f_locals.get("silent"):
+            return dataclasses.replace(wanted, quiet=True, annotate=False)
+        return wanted
+
+    def _typed_cell(self) -> str | None:
+        """The text of the cell that the user runs, with all magics above ours; None without."""
+        cells = self._cells()
+        return cells[-1].f_locals.get("raw_cell") if cells else None
 
     def _cells(self) -> list[FrameType]:
         """IPython's frames that run the cells of this thread, the innermost first."""

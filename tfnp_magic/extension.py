@@ -16,6 +16,7 @@ class _Loaded:
     tracer: Any
     magics: Any
     matcher: Any
+    progress: Any
 
 
 _shells: weakref.WeakKeyDictionary[Any, _Loaded] = weakref.WeakKeyDictionary()
@@ -23,7 +24,9 @@ _shells: weakref.WeakKeyDictionary[Any, _Loaded] = weakref.WeakKeyDictionary()
 
 def load(shell: Any) -> None:
     """Give the shell its magics, transformer, callbacks and completions; once."""
+    from tfnp_magic import progress
     from tfnp_magic.magics import InteropMagics, option_matcher
+    from tfnp_magic.showing import opener_of
 
     unload(shell)
     magics = InteropMagics(shell)
@@ -34,7 +37,9 @@ def load(shell: Any) -> None:
     shell.events.register("post_run_cell", tracer.after_cell)
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(option_matcher)
-    _shells[shell] = _Loaded(tracer, magics, option_matcher)
+    opener = opener_of(shell)
+    progress.show_through(opener)
+    _shells[shell] = _Loaded(tracer, magics, option_matcher, opener)
 
 
 def unload(shell: Any) -> None:
@@ -49,7 +54,10 @@ def unload(shell: Any) -> None:
 
 
 def _take_back(shell: Any, state: _Loaded) -> None:
+    from tfnp_magic import progress
+
     tracer = state.tracer
+    progress.show_no_more(state.progress)
     _discard(shell.input_transformers_cleanup, tracer.rewrite)
     shell.events.unregister("post_execute", tracer.after_execute)
     shell.events.unregister("post_run_cell", tracer.after_cell)

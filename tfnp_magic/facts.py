@@ -201,8 +201,8 @@ def span_of_array(array: np.ndarray[Any, Any]) -> Span:
     highest, as ``numpy.lib.array_utils.byte_bounds`` gives it (NumPy 2 only).
     """
     start = stop = array.__array_interface__["data"][0]
-    if not array.size:
-        return Span(start, start)
+    if array.flags.c_contiguous:  # empty arrays are, and most others
+        return Span(start, start + array.nbytes)
     for length, stride in zip(array.shape, array.strides, strict=True):
         reach = (length - 1) * stride
         start, stop = (start + reach, stop) if reach < 0 else (start, stop + reach)

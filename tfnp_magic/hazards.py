@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from tfnp_magic import model
 from tfnp_magic.budget import ALWAYS, Budget
 from tfnp_magic.facts import Span, host_view, span_of_array
 from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.model import Hazard, Place, Site
+from tfnp_magic.recording import Recording
 from tfnp_magic.writes import lines_that_write, names_of
 
 Array = np.ndarray[Any, Any]
@@ -198,7 +198,7 @@ class Hazards:
         Its ``hazards`` are filled by `finish`.
     """
 
-    def __init__(self, recording: model.Recording) -> None:
+    def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._watched: list[_Watched] = []
         self._written: list[_Watched] = []

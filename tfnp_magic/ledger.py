@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfnp_magic.model import MAX_SHAPES, Crossing, Recording, Site, Verdict, kind_of_move
+from tfnp_magic.model import MAX_SHAPES, Crossing, Site, Verdict, kind_of_move
+from tfnp_magic.recording import Recording
 from tfnp_magic.values import merge
 
 if TYPE_CHECKING:

@@ -22,9 +22,30 @@ from IPython.display import display
 
 from tfnp_magic.cell import BEGIN, CellTracer, Wanted
 
-_TRACE_OPTIONS = {"-o": "--output", "-q": "--quiet", "-c": "--check-values", "-g": "--graph"}
+_TRACE_OPTIONS = {
+    "-o": "--output",
+    "-q": "--quiet",
+    "-c": "--check-values",
+    "-g": "--graph",
+    "-a": "--annotate",
+}
 _MAGIC_ON_LINE = re.compile(r"(?:.*=)?\s*%%?(?P<name>interop_trace|tfnp_whos)\s")
-_WHOS_OPTIONS = {"-k": "--kind", "-o": "--output"}
+_WHOS_OPTIONS = {
+    "-k": "--kind",
+    "-d": "--device",
+    "-m": "--min-size",
+    "-s": "--sort",
+    "-n": "--limit",
+    "--deep": "",
+    "-o": "--output",
+}
+_HISTORY = {"Out"}
+"""Hidden names that hold what the user made."""
+
+_SIZE_IN_TWO_WORDS = re.compile(
+    r"(?P<size>(?:-m|--min-size[ =])\s*[0-9.]+)\s+(?P<unit>[kmgt]i?b|bytes?)(?!\S)",
+    re.IGNORECASE,
+)
 
 
 @magics_class
@@ -61,6 +82,13 @@ class InteropMagics(Magics):
         help="Look into graphs, too, with TensorFlow's own profiler: what they cast and moved. "
         "It sees each op, which costs time and memory: for cells that run for seconds.",
     )
+    @argument(
+        "-a",
+        "--annotate",
+        action="store_true",
+        help="Put the figures behind the lines, as comments in a copy of the cell below it "
+        "(in a terminal: the next prompt). Run the copy, and its comments are renewed.",
+    )
     @line_cell_magic
     def interop_trace(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
@@ -91,6 +119,11 @@ class InteropMagics(Magics):
                     "%interop_trace traces the expression behind it; to trace a cell, "
                     "begin it with %%interop_trace"
                 )
+            if wanted.annotate:
+                raise UsageError(
+                    "-a (--annotate) makes a copy of a cell: begin the cell with "
+                    "%%interop_trace --annotate"
+                )
             return self.tracer.run(expression, wanted, local_ns, padding=0)
         wanted = self._trace_options(line)
         if not cell.strip():
@@ -114,25 +147,89 @@ class InteropMagics(Magics):
         metavar="KIND",
         help="List only this kind (Tensor, Variable, ndarray, ...); may be repeated.",
     )
-    @argument("-o", "--output", metavar="NAME", help="Store the table in this variable.")
+    @argument(
+        "-d",
+        "--device",
+        action="append",
+        default=[],
+        metavar="DEVICE",
+        help="List only what is there (GPU:0, GPU, CPU:0, host); may be repeated.",
+    )
+    @argument(
+        "-m",
+        "--min-size",
+        metavar="SIZE",
+        default="0",
+        help="List only what has at least so many bytes (4096, 10MB, 1.5 GB, 64MiB).",
+    )
+    @argument(
+        "-s",
+        "--sort",
+        metavar="ORDER",
+        default="",
+        help="Sort by `name` (the default), `size`, `kind`, `device`, `dtype` or `group`.",
+    )
+    @argument(
+        "-n",
+        "--limit",
+        metavar="ROWS",
+        help="Show so many rows, 100 by default; 0 for all. Totals and groups are of all.",
+    )
+    @argument(
+        "--deep",
+        action="store_true",
+        help="Look into lists, dicts, your own objects and Keras models, too.",
+    )
+    @argument(
+        "-o",
+        "--output",
+        metavar="NAME",
+        help="Store all rows and more columns in this variable, a DataFrame; show nothing.",
+    )
     @line_magic
     def tfnp_whos(self, line: str) -> None:
         """List the tensors and arrays of the session, and who shares memory with whom.
 
-        Looking converts nothing and moves nothing.
-        """
-        from tfnp_magic.whos import InventoryError, is_kind, take_inventory
+        Looking converts nothing and moves nothing. Listed are shape, dtype, device, size,
+        layout, and what converting each would do: a copy, a view, a move, and why. With
+        ``--deep``, IPython's ``Out`` counts, too: it keeps the results of cells alive.
 
+            %tfnp_whos                    all names
+            %tfnp_whos x                  this one, with reasons
+            %tfnp_whos batch_* Variable   these names, Variables only
+            %tfnp_whos -m 10MB -s size    what is large, largest first
+            %tfnp_whos -d GPU:0           what is on that device
+            %tfnp_whos --deep model       what a model, list or dict holds
+            %tfnp_whos -o df              all of it as a DataFrame
+        """
+        from tfnp_magic.whos import ROWS_SHOWN, InventoryError, is_kind, take_inventory
+        from tfnp_magic.whos_choosing import nbytes_of
+
+        line = _SIZE_IN_TWO_WORDS.sub(r"\g<size>\g<unit>", line)
         args = _parse(self.tfnp_whos, line, _WHOS_OPTIONS)
-        space = self._user_names()
+        space, output = self._user_names(), _checked_name(args.output)
+        if args.deep:
+            space |= {
+                name: self.shell.user_ns[name] for name in _HISTORY & self.shell.user_ns.keys()
+            }
         kinds = [word for word in args.names if is_kind(word) and word not in space]
         names = [word for word in args.names if word not in kinds]
+        limit = ROWS_SHOWN if args.limit is None else _checked_limit(args.limit)
         try:
-            inventory = take_inventory(space, names, [*kinds, *args.kind])
+            inventory = take_inventory(
+                space,
+                names,
+                [*kinds, *args.kind],
+                devices=args.device,
+                least=nbytes_of(args.min_size.strip("'\"")),
+                deep=args.deep,
+                order=args.sort,
+                limit=limit,
+            )
         except InventoryError as error:
             raise UsageError(str(error)) from None
-        if _checked_name(args.output):
-            self.shell.user_ns[args.output] = inventory.to_frame()
+        if output:
+            self.shell.user_ns[output] = inventory.to_frame()
         else:
             display(inventory)  # like `%whos`, wherever in the cell it stands
 
@@ -143,7 +240,8 @@ class InteropMagics(Magics):
         if args.check_values not in CHECKS:
             known = ", ".join(CHECKS)
             raise UsageError(f"-c (--check-values) is one of {known}, not {args.check_values!r}")
-        return Wanted(_checked_name(args.output), args.quiet, args.check_values, args.graph)
+        name = _checked_name(args.output)
+        return Wanted(name, args.quiet, args.check_values, args.graph, args.annotate)
 
     def _user_names(self) -> dict[str, Any]:
         """The user's own names: not those that IPython put there."""
@@ -156,7 +254,7 @@ def _parse(magic: Any, line: str, options: dict[str, str]) -> Any:
     try:
         return parse_argstring(magic, line)
     except (UsageError, ValueError) as error:  # ValueError: an open quotation mark
-        known = ", ".join(f"{short} ({long})" for short, long in options.items())
+        known = ", ".join(f"{one} ({other})" if other else one for one, other in options.items())
         raise UsageError(f"{error}; the options are {known}") from None
 
 
@@ -164,6 +262,12 @@ def _checked_name(name: str | None) -> str | None:
     if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
         raise UsageError(f"-o needs a Python variable name, and {name!r} is none")
     return name
+
+
+def _checked_limit(text: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"-n (--limit) needs a number of rows, 0 for all, and {text!r} is none")
+    return int(text)
 
 
 def _split(line: str) -> tuple[str, str]:
@@ -175,7 +279,7 @@ def _split(line: str) -> tuple[str, str]:
         if word == "--":
             break
         options.append(word)
-        if word in ("--output", "--check-values") or re.fullmatch("-[qg]*[oc]", word):
+        if word in ("--output", "--check-values") or re.fullmatch("-[qga]*[oc]", word):
             word, _, rest = rest.partition(" ")
             options.append(word)
     return " ".join(options), rest.strip()
@@ -189,7 +293,8 @@ def option_matcher(context: Any) -> Any:
     if magic is None or not token.startswith("-"):
         return {"completions": []}
     known = {"interop_trace": _TRACE_OPTIONS, "tfnp_whos": _WHOS_OPTIONS}[magic["name"]]
-    options = [option for pair in known.items() for option in pair if option.startswith(token)]
+    words = [word for pair in known.items() for word in pair if word]
+    options = [word for word in words if word.startswith(token)]
     return {
         "completions": [SimpleCompletion(text=option, type="magic option") for option in options],
         "suppress": True,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from tfnp_magic.activity import FunctionCalls, ModelCalls, Pipeline
     from tfnp_magic.values import ValueChange
 
 NUMPY_TO_TENSORFLOW = "numpy → tensorflow"
@@ -58,6 +57,10 @@ def kind_of_move(device_from: str, device_to: str) -> str:
     if device_from == device_to:
         return ""
     return _KINDS_OF_MOVE.get((is_host(device_from), is_host(device_to)), "")
+
+
+KINDS_OF_MOVE = tuple(_KINDS_OF_MOVE.values())
+"""What `kind_of_move` can say, in the order of `Moves`."""
 
 
 class Moves(NamedTuple):
@@ -307,116 +310,36 @@ HOUSEKEEPING_ARRAY = 8
 """The same for a library's own arrays and tensors: one number."""
 
 
-@dataclasses.dataclass
-class Recording:
-    """All that one traced run left.
+@dataclasses.dataclass(slots=True)
+class Moment:
+    """Conversions of one crossing, on one thread, that began shortly after one another.
 
     Attributes
     ----------
-    title
-        What was traced: ``In[3]``, or the file of the ``with`` statement.
-    source
-        Text of the traced cell, with the magic's line first; empty for a file.
-    ledger
-        The crossings, in the order in which their sites were first reached.
-    hazards
-        Memory that a writable array shares with a tensor: what was written to first.
-    hazards_unwatched
-        How many more such pairs there were than could be watched in a small part of the time.
-    housekeeping, housekeeping_bytes
-        How many conversions were too small to tell one by one, and their bytes: asked
-        for by nobody, and either of a Python value of at most `HOUSEKEEPING_PYTHON`
-        bytes (axes, shapes, the ``1`` in ``t + 1``) or of a single number of at most
-        `HOUSEKEEPING_ARRAY` bytes that the user did not hand over (TensorFlow's
-        gradient scalars, what Keras logs). They are not in the ledger.
-    housekeeping_moves
-        Bytes that these moved, by `kind_of_move`.
-    left_out
-        Crossings of threads or tasks that the traced code did not start.
-    graph_calls
-        How often a ``tf.function`` graph ran.
-    looked_into_graphs
-        Whether TensorFlow's profiler ran, and what graphs cast and moved is in the ledger.
-    functions, pipelines, models
-        The ``tf.function`` calls, ``tf.data`` pipelines and Keras models that drove
-        conversions; see `tfnp_magic.activity`.
-    not_seen
-        Kinds of conversion that this run could not see, a sentence each.
-    lost
-        What our own failures cost, a sentence each.
-    duration_ns
-        Nanoseconds from the start of the trace to its end; 0 while it runs.
-    error
-        Name of the exception that ended the traced code, or None.
-    versions
-        Versions of TensorFlow, NumPy and others; TensorFlow is absent when it was
-        never imported.
+    crossing
+        Its index in the recording's ledger.
+    start_ns, stop_ns
+        Nanoseconds from the start of the trace to the beginning of the first conversion and to
+        the end of the last.
+    count
+        How many conversions.
+    busy_ns
+        Nanoseconds inside the converting calls, summed; None where an op ran around one.
+    nbytes
+        Bytes of what crossed, summed; None when not all are known.
+    thread
+        Which of the trace's threads: 0 is the one that it began on; 1, 2, … are the others,
+        in the order in which they first converted.
     """
 
-    title: str = ""
-    source: str = ""
-    ledger: list[Crossing] = dataclasses.field(default_factory=list)
-    hazards: list[Hazard] = dataclasses.field(default_factory=list)
-    hazards_unwatched: int = 0
-    housekeeping: int = 0
-    housekeeping_bytes: int = 0
-    housekeeping_moves: dict[str, int] = dataclasses.field(default_factory=dict)
-    left_out: int = 0
-    graph_calls: int = 0
-    looked_into_graphs: bool = False
-    functions: list[FunctionCalls] = dataclasses.field(default_factory=list)
-    pipelines: list[Pipeline] = dataclasses.field(default_factory=list)
-    models: list[ModelCalls] = dataclasses.field(default_factory=list)
-    not_seen: list[str] = dataclasses.field(default_factory=list)
-    lost: list[str] = dataclasses.field(default_factory=list)
-    duration_ns: int = 0
-    error: str | None = None
-    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    crossing: int
+    start_ns: int
+    stop_ns: int
+    count: int = 1
+    busy_ns: int | None = 0
+    nbytes: int | None = 0
+    thread: int = 0
 
-    def moves(self) -> Moves:
-        """Bytes that moved in all, by direction: the ledger's, and housekeeping's.
 
-        What a graph moved while it ran is in it where `looked_into_graphs`.
-        """
-        totals: dict[str, int | None] = dict(self.housekeeping_moves)
-        for crossing in self.ledger:
-            kind = kind_of_move(crossing.device_from, crossing.device_to)
-            before, nbytes = totals.get(kind, 0), crossing.moved_bytes
-            totals[kind] = None if before is None or nbytes is None else before + nbytes
-        return Moves(*(totals.get(kind, 0) for kind in _KINDS_OF_MOVE.values()))
-
-    def summary(self) -> Any:
-        """Return the summary table: one row per line, route and outcome.
-
-        Returns
-        -------
-        pandas.DataFrame
-            The columns of `tfnp_magic.views.summary.COLUMNS`.
-        """
-        from tfnp_magic.views.summary import summary_frame
-
-        return summary_frame(self)
-
-    def crossings(self) -> Any:
-        """Return the ledger in full: one row per site, route, outcome and dtype.
-
-        Returns
-        -------
-        pandas.DataFrame
-            The columns of `summary`, then ``evidence``, ``source`` and ``function``.
-        """
-        from tfnp_magic.views.summary import ledger_frame
-
-        return ledger_frame(self)
-
-    def __str__(self) -> str:
-        from tfnp_magic.views.text import report
-
-        return report(self)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        from tfnp_magic.views.html import report
-
-        return report(self)
+MAX_MOMENTS = 4_096
+"""Moments that one recording keeps: the more conversions, the more are told as one."""

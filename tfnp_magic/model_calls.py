@@ -13,8 +13,9 @@ from tfnp_magic.scope import inner
 if TYPE_CHECKING:
     from types import CodeType, FrameType
 
-    from tfnp_magic.model import Recording, Site
+    from tfnp_magic.model import Site
     from tfnp_magic.recorder import Recorder
+    from tfnp_magic.recording import Recording
     from tfnp_magic.seen import Seen
 
 Shares = dict["Counter", tuple[Share, ...]]

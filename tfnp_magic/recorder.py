@@ -24,10 +24,11 @@ from tfnp_magic.model import (
     HOUSEKEEPING_PYTHON,
     Crossing,
     Place,
-    Recording,
     Storage,
     Verdict,
 )
+from tfnp_magic.moments import MomentLog
+from tfnp_magic.recording import Recording
 from tfnp_magic.route import (
     BYTES_LIKE,
     PYTHON_READERS,
@@ -35,7 +36,7 @@ from tfnp_magic.route import (
     Route,
     outside_of_tensor,
 )
-from tfnp_magic.seen import GraphCast, Observer, Seen, Values
+from tfnp_magic.seen import GraphCast, Observer, Seen, Values, clock
 from tfnp_magic.site import Label, Standpoint, stand
 from tfnp_magic.spots import Spot, Spots, key_of, route_at
 from tfnp_magic.values import SAMPLE
@@ -95,6 +96,11 @@ class Recorder(Spots):
         Maps a file name to what the user calls it.
     values_limit
         Elements of a cast array that are compared at most; None for all.
+
+    Attributes
+    ----------
+    started_ns
+        When the trace began, by `clock`: what the recording's moments are relative to.
     """
 
     def __init__(
@@ -108,6 +114,8 @@ class Recorder(Spots):
         self.recording = recording
         self.values_limit = values_limit
         self.left_out = 0
+        self.started_ns = clock()
+        self._moments = MomentLog(self.started_ns)
         # Routes of what is left out; the codes keep their numbers in the keys from being reused.
         self._elsewhere: dict[tuple[Any, ...], tuple[Route, tuple[CodeType | None, ...]]] = {}
         self._ledger: dict[tuple[Any, ...], Crossing] = {}
@@ -164,8 +172,7 @@ class Recorder(Spots):
         told = self._corrected.pop(id(seen), None)
         if told is not None:
             spot, _, before, crossing = told
-            with self._lock:
-                uncount(crossing, seen, _verdict(spot, seen, before))
+            self._take_back(spot, seen, before, crossing)
             self._add(spot, seen, storage)
 
     def see_cast(
@@ -220,8 +227,7 @@ class Recorder(Spots):
         return {id(tensor) for each in made if (tensor := each.tensor()) is not None}
 
     def _amend(self, made: _Made, seen: Seen, storage: Storage) -> None:
-        before = _verdict(made.spot, made.seen, made.storage)
-        uncount(made.crossing, made.seen, before)
+        self._take_back(made.spot, made.seen, made.storage, made.crossing)
         self._add(made.spot, seen, storage)
         recent = self._made[threading.get_ident()]
         # By identity: equal would be asked of the tensors, which is an op.
@@ -250,7 +256,11 @@ class Recorder(Spots):
         self._made.clear()
         self._corrected.clear()
         # What turned out to be another conversion, a cast one, left nothing here.
-        self.recording.ledger[:] = [c for c in self.recording.ledger if c.count]
+        with self._lock:
+            ledger = [crossing for crossing in self.recording.ledger if crossing.count]
+            self.recording.ledger[:] = ledger
+            self.recording.moments[:] = self._moments.told(ledger, self.started_ns)
+            self.recording.moments_dropped = self._moments.dropped
         self.recording.left_out = self.left_out
         self.hazards.finish()
         return self.recording
@@ -290,10 +300,17 @@ class Recorder(Spots):
                 crossing = self._ledger[key] = crossing_of(spot.site, spot.route, seen, verdict)
                 self.recording.ledger.append(crossing)
             count(crossing, seen, verdict)
+            self._moments.add(crossing, seen)
         if seen.shared is not None and storage.kind == VIEW and not seen.shared.is_over():
             route, direction = spot.route.name, seen.direction
             self.hazards.add(seen.shared, spot.site, route, direction, spot.names)
         return crossing
+
+    def _take_back(self, spot: Spot, seen: Seen, storage: Storage, crossing: Crossing) -> None:
+        """It will be counted as another crossing."""
+        with self._lock:
+            uncount(crossing, seen, _verdict(spot, seen, storage))
+            self._moments.take_back(crossing, seen)
 
 
 def _reads_for_python(spot: Spot, seen: Seen) -> bool:

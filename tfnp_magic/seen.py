@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -74,6 +75,9 @@ class Seen:
         Nanoseconds of `duration_ns` spent waiting for the device; None if not told apart.
     is_corrected
         Whether `Recorder.correct` may tell another storage, once it shows.
+    ended_ns, thread
+        When it was over, by `clock`, and ``threading.get_ident()`` of its thread: it may be
+        counted later, and by another.
     """
 
     lowest: str
@@ -95,6 +99,8 @@ class Seen:
     move: Move | None = None
     waited_ns: int | None = 0
     is_corrected: bool = False
+    ended_ns: int = dataclasses.field(default_factory=clock, compare=False)
+    thread: int = dataclasses.field(default_factory=threading.get_ident, compare=False)
 
     def moved(self) -> Move:
         """Whether data moved between devices."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
+from tfnp_magic.line_ends import END
 from tfnp_magic.model import Place
 
 _OWN = str(Path(__file__).resolve().parent) + os.sep
@@ -116,7 +117,7 @@ class Sources:
 
     def __init__(self, label: Label, cell_files: Mapping[str, int], cell_text: str) -> None:
         self._label, self._cell_files = label, cell_files
-        self._cell_lines = cell_text.splitlines()
+        self._cell_lines = END.split(cell_text)
         self._cell = next(iter(cell_files), "")
 
     def place_of(self, frame: FrameType) -> Place:

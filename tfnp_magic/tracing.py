@@ -7,15 +7,15 @@ import sys
 from collections.abc import Mapping
 from types import TracebackType
 
-from tfnp_magic import __version__, runtime
+from tfnp_magic import __version__, progress, runtime
 from tfnp_magic.blind_spots import not_seen
 from tfnp_magic.facts import tensorflow_is_loaded
 from tfnp_magic.importing import ImportWatch, tensorflow_is_installed
 from tfnp_magic.interrupts import covered_from_entry, raised_by_signal
-from tfnp_magic.model import Recording
 from tfnp_magic.probes import carriers, probes
 from tfnp_magic.profiling import Look, profiler
 from tfnp_magic.recorder import Recorder
+from tfnp_magic.recording import Recording
 from tfnp_magic.scope import Scope
 from tfnp_magic.seen import clock
 from tfnp_magic.site import Label
@@ -29,6 +29,9 @@ INSTALL_HINT = (
 _NO_MIRRORS = (
     "whether moves happened or a mirror served: this TensorFlow's runtime cannot be asked here"
 )
+
+_LONG_PROFILE = 10_000_000
+"""Bytes of a profile that take about a second to read."""
 
 CHECKS = {"sample": SAMPLE, "all": None, "none": 0}
 """How many elements of a cast array are compared: a sample, all, or none."""
@@ -81,7 +84,7 @@ class Trace:
                 self._hook()
             else:
                 self._watch.on()
-            self._started = clock()
+            self._started = self._recorder.started_ns = clock()
         except BaseException:
             self.stop()
             raise
@@ -130,8 +133,10 @@ class Trace:
         if look is None or not look.profiles:
             return
         recording = self.recording
+        is_long = sum(map(len, look.profiles)) > _LONG_PROFILE
         try:
-            found = look.into(self._recorder)
+            with progress.of("Reading what graphs did", at_once=is_long):
+                found = look.into(self._recorder)
         except Exception as error:
             if raised_by_signal(error):
                 raise

@@ -20,15 +20,30 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tfnp_magic import progress
 from tfnp_magic.advice import of_written
 from tfnp_magic.hazards import last_found
-from tfnp_magic.views import whos_view
-from tfnp_magic.whos_look import Holding, Look
-from tfnp_magic.whos_readers import known_types, look
+from tfnp_magic.views import whos_frame, whos_html, whos_text
+from tfnp_magic.whos_choosing import (
+    EAGER_KINDS,
+    FAMILIES,
+    KINDS,
+    Choice,
+    InventoryError,
+    chosen_names,
+    is_kind,
+    name_key,
+    sorter_of,
+)
+from tfnp_magic.whos_converting import Here
+from tfnp_magic.whos_deep import Walk, is_plain
+from tfnp_magic.whos_look import Holding, Look, filled
+from tfnp_magic.whos_maps import located
+from tfnp_magic.whos_members import ways_into
+from tfnp_magic.whos_readers import is_known, known_types, look
 from tfnp_magic.whos_sharing import bytes_by_place, partition_of
 from tfnp_magic.writes import names_of
 
@@ -39,6 +54,7 @@ __all__ = [
     "EAGER_KINDS",
     "FAMILIES",
     "KINDS",
+    "ROWS_SHOWN",
     "Group",
     "Holding",
     "Inventory",
@@ -47,36 +63,8 @@ __all__ = [
     "take_inventory",
 ]
 
-KINDS = (
-    "Tensor",
-    "Variable",
-    "RaggedTensor",
-    "SparseTensor",
-    "IndexedSlices",
-    "TensorArray",
-    "SymbolicTensor",
-    "ndarray",
-    "Series",
-    "DataFrame",
-    "Index",
-)
-"""What can be listed. ``Variable`` is TensorFlow's and Keras's; ``SymbolicTensor`` is a tensor
-of a graph or Keras's, which has no data; subclasses of ``ndarray`` are ``ndarray``."""
-
-FAMILIES = {
-    "ragged": ("RaggedTensor",),
-    "sparse": ("SparseTensor",),
-    "symbolic": ("SymbolicTensor",),
-    "pandas": ("Series", "DataFrame", "Index"),
-}
-"""Words that stand for one kind or several."""
-
-EAGER_KINDS = frozenset({"Tensor", "RaggedTensor", "SparseTensor", "IndexedSlices", "TensorArray"})
-"""Kinds whose values everyone takes for constant: who shares memory with them can change them."""
-
-
-class InventoryError(ValueError):
-    """A name or a kind that cannot be listed; the message is one sentence for the user."""
+ROWS_SHOWN = 100
+"""Rows that a view shows where nothing else is asked for."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,7 +80,11 @@ class Group:
     held
         Bytes that they hold together in each place, as in `Inventory`.
     certain
-        False when for some members only the bounds of their memory could be compared.
+        False when for some members only the bounds of their memory could be compared, or when
+        one is a private map of a file, which shares only what it has not written to.
+    writable_below
+        Members that are read-only themselves, but views of an array that can be written; it may
+        be a member, too, or have no name.
     """
 
     number: int
@@ -101,6 +93,7 @@ class Group:
     tensors: tuple[str, ...]
     held: Mapping[str, int]
     certain: bool
+    writable_below: tuple[str, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -115,9 +108,9 @@ class Inventory:
     Attributes
     ----------
     rows
-        Sorted by name.
+        In the order that was asked for: by name.
     groups
-        Those that share memory.
+        Those of them that share memory.
     held
         Bytes that all names hold together in each place (``host``, ``GPU:0``), with their
         mirrors, shared bytes counted once: of a group of strided views no more than the bytes
@@ -126,12 +119,23 @@ class Inventory:
         that is `Holding.unlocated` or, in asynchronous execution, with a mirror.
     written
         What the last trace saw written to while it was shared, and still is: a sentence each.
+    order, limit
+        One of `whos_choosing.ORDERS`, or empty where none was asked for; and how many rows a
+        view shows, 0 for all: the first ones, or without an order those of most bytes.
+    remarks
+        What was not looked at, and why: a sentence each.
+    members
+        How many of the rows are no names, but inside of what names hold.
     """
 
     rows: tuple[Holding, ...]
     groups: tuple[Group, ...]
     held: Mapping[str, int]
     written: tuple[str, ...] = ()
+    order: str = ""
+    limit: int = ROWS_SHOWN
+    remarks: tuple[str, ...] = ()
+    members: int = 0
 
     @property
     def held_bytes(self) -> int:
@@ -139,18 +143,26 @@ class Inventory:
         return sum(self.held.values())
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the rows as a DataFrame; see `views.whos_view.frame` for its columns."""
-        return whos_view.frame(self)
+        """Give the rows as a DataFrame; see `views.whos_frame.frame` for its columns."""
+        return whos_frame.frame(self)
 
     def __repr__(self) -> str:
-        return whos_view.text(self)
+        return whos_text.text(self)
 
     def _repr_html_(self) -> str:
-        return whos_view.html(self)
+        return whos_html.html(self)
 
 
 def take_inventory(
-    namespace: Mapping[str, Any], names: Sequence[str] = (), kinds: Sequence[str] = ()
+    namespace: Mapping[str, Any],
+    names: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    *,
+    devices: Sequence[str] = (),
+    least: int = 0,
+    deep: bool = False,
+    order: str = "",
+    limit: int = ROWS_SHOWN,
 ) -> Inventory:
     """List the tensors and arrays of a namespace without converting or moving any.
 
@@ -163,75 +175,91 @@ def take_inventory(
         begins with an underscore is listed only where such a name or pattern asks for it.
     kinds
         Words among `KINDS` and `FAMILIES`, in any case; all when empty.
+    devices
+        Words as `places_of` gives them, in any case: ``GPU:0``, ``GPU``, ``host``; all when
+        empty.
+    least
+        Bytes below which nothing is listed. What has no known size is listed only for 0.
+    deep
+        Whether to look into containers, objects of the user's classes, modules and models,
+        too; the names of what is found there are expressions.
+    order, limit
+        As in `Inventory`.
 
     Raises
     ------
     InventoryError
-        A plain name that does not exist or is no tensor or array; an unknown kind.
+        A plain name that does not exist or, unless `deep`, is no tensor or array; an unknown
+        kind or order; a device that nothing is on.
     """
-    wanted = _wanted_kinds(kinds)
-    known = known_types()
-    looks = {}
-    for name in _chosen(namespace, names):
-        seen = look(namespace[name], known)
-        if seen is None and name in names:
-            what = type(namespace[name]).__name__
-            raise InventoryError(f"{name!r} is no tensor or array, but of type {what}.")
-        if seen is not None and seen.facts.kind in wanted:
-            looks[name] = seen
-    return dataclasses.replace(_inventory(looks), written=_written(namespace, looks))
+    choice = Choice(kinds, devices, least)
+    in_order = sorter_of(order or "name")
+    looks, things, remarks = _looked_at(namespace, names, choice, deep)
+    found = _inventory(looks)
+    return dataclasses.replace(
+        found,
+        rows=tuple(in_order(found.rows)),
+        written=_written(things),
+        order=order,
+        limit=limit,
+        remarks=remarks,
+        members=len(looks.keys() - namespace.keys()),
+    )
 
 
-def _written(namespace: Mapping[str, Any], listed: Mapping[str, Look]) -> tuple[str, ...]:
+def _looked_at(
+    namespace: Mapping[str, Any], names: Sequence[str], choice: Choice, deep: bool
+) -> tuple[dict[str, Look], dict[str, Any], tuple[str, ...]]:
+    """Looks and objects by name, in the order of the names, and what was not looked at."""
+    chosen, known, here = chosen_names(namespace, names), known_types(), Here.now()
+    looks, things = {}, {}
+    what, total = ("Looking at objects", None) if deep else ("Looking at names", len(chosen))
+    with progress.of(what, total) as step:
+        walk = Walk(lambda thing: is_known(thing, known), step)
+        found = ((name, namespace[name]) for name in chosen)
+        for name, thing in walk.through(found) if deep else _stepwise(found, step):
+            seen = None if is_plain(thing) else look(thing, known, here)
+            if seen is not None and choice.takes(seen.facts):
+                looks[name], things[name] = seen, thing
+            elif seen is None and name in names:
+                raise InventoryError(_no_tensor(name, thing))
+    choice.refuse_unknown_devices()
+    for name in walk.also.keys() & looks.keys():
+        filled(looks[name].facts, also=tuple(walk.also[name]))
+    in_order = sorted(looks, key=name_key)
+    return {name: looks[name] for name in in_order}, things, tuple(walk.remarks)
+
+
+def _stepwise(
+    names: Iterator[tuple[str, Any]], step: Callable[[int], None]
+) -> Iterator[tuple[str, Any]]:
+    for done, pair in enumerate(names):
+        step(done)
+        yield pair
+
+
+def _no_tensor(name: str, thing: Any) -> str:
+    sentence = f"{name!r} is no tensor or array, but of type {type(thing).__name__}"
+    can_be_looked_into = not is_plain(thing) and ways_into(thing)
+    return f"{sentence}; --deep looks into it." if can_be_looked_into else f"{sentence}."
+
+
+def _written(things: dict[str, Any]) -> tuple[str, ...]:
     """What the last trace saw written to, of the memory of the names that are listed."""
     sentences = []
     for found in last_found():
         array, tensor = found.shared.ends()
-        names = names_of({name: namespace[name] for name in listed}, array, tensor)
+        names = names_of(things, array, tensor)
         if found.hazard.written and any(names):
             here = dataclasses.replace(found.hazard, array=names[0], tensor=names[1])
             sentences.append(of_written(here, found.title))
     return tuple(sentences)
 
 
-def is_kind(word: str) -> bool:
-    """Whether the word names a kind or a family of kinds, in any case."""
-    return bool(_kinds_named(word))
-
-
-def _wanted_kinds(words: Sequence[str]) -> set[str]:
-    for word in words:
-        if not is_kind(word):
-            right = ", ".join((*KINDS, *FAMILIES))
-            raise InventoryError(f"{word!r} is no kind; the kinds are {right}.")
-    return {kind for word in words for kind in _kinds_named(word)} or set(KINDS)
-
-
-def _kinds_named(word: str) -> tuple[str, ...]:
-    folded = word.casefold()
-    alike = tuple(kind for kind in KINDS if kind.casefold() == folded)
-    return FAMILIES.get(folded, alike)
-
-
-def _chosen(namespace: Mapping[str, Any], patterns: Sequence[str]) -> list[str]:
-    """Names to look at, sorted; IPython's history (``_``, ``_3``, ``__``) only on demand."""
-    for pattern in patterns:
-        if not any(sign in pattern for sign in "*?[") and pattern not in namespace:
-            raise InventoryError(f"There is no name {pattern!r} here.")
-    return sorted(
-        name
-        for name in namespace
-        if isinstance(name, str)
-        and any(
-            fnmatch.fnmatchcase(name, pattern)
-            and (not name.startswith("_") or pattern.startswith("_"))
-            for pattern in patterns or ("*",)
-        )
-    )
-
-
 def _inventory(looks: Mapping[str, Look]) -> Inventory:
-    partition = partition_of([(*look.parts, *look.mirrors) for look in looks.values()])
+    looks = located(looks)
+    parts = [(*look.parts, *look.mirrors) for look in looks.values()]
+    partition = partition_of(parts)
     members: dict[int, list[int]] = {}
     for owner in range(len(looks)):
         members.setdefault(partition.find(owner), []).append(owner)
@@ -239,19 +267,15 @@ def _inventory(looks: Mapping[str, Look]) -> Inventory:
     groups: list[Group] = []
     total: collections.Counter[str] = collections.Counter()
     for owners in members.values():
-        together = {names[owner]: looks[names[owner]] for owner in owners}
-        held = bytes_by_place(
-            part for look in together.values() for part in (*look.parts, *look.mirrors)
-        )
-        total.update(held)
+        held = bytes_by_place(part for owner in owners for part in parts[owner])
+        for place, nbytes in held.items():
+            total[place] += nbytes
         if len(owners) > 1:
+            together = {names[owner]: looks[names[owner]] for owner in owners}
             certain = partition.unsure.isdisjoint(owners)
             groups.append(_group(len(groups) + 1, together, held, certain))
     numbers = {name: group.number for group in groups for name in group.names}
-    rows = [
-        dataclasses.replace(look.facts, name=name, group=numbers.get(name))
-        for name, look in looks.items()
-    ]
+    rows = [filled(look.facts, name=name, group=numbers.get(name)) for name, look in looks.items()]
     return Inventory(tuple(rows), tuple(groups), dict(total))
 
 
@@ -265,4 +289,5 @@ def _group(
         tensors=tuple(name for name, look in together.items() if look.facts.kind in EAGER_KINDS),
         held=held,
         certain=certain,
+        writable_below=tuple(name for name, look in together.items() if look.facts.writable_below),
     )

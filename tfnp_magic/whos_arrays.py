@@ -31,15 +31,26 @@ def _look_at_array(array: np.ndarray[Any, Any]) -> Look:
             parts.append(_array_part(mask, _plain(mask)))
     found = Holding(
         shape=data.shape,
-        dtype=str(data.dtype),
+        dtype=facts.name_of_dtype(data.dtype),
         device=facts.HOST,
         backing_device=facts.HOST,
         contiguous=data.flags.c_contiguous,
         aligned=facts.is_aligned(data),
         writable=data.flags.writeable,
         note="" if type(array) is np.ndarray else type(array).__name__,
+        writable_below=not data.flags.writeable and _is_writable_below(data),
     )
     return Look(found, parts)
+
+
+def _is_writable_below(view: np.ndarray[Any, Any]) -> bool:
+    """Whether an array that it is a view of can be written, and it with that."""
+    below = view.base
+    while isinstance(below, np.ndarray):
+        if below.flags.writeable:
+            return True
+        below = below.base
+    return False
 
 
 def _look_at_frame(frame: Any) -> Look:

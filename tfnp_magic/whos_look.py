@@ -14,6 +14,43 @@ from tfnp_magic import facts
 Shape = tuple[int | None, ...]
 _T = TypeVar("_T")
 
+MOVE, REFUSED = "move", "refused"
+"""Outcomes of a `Conversion`, beside those of a verdict: ``copy``, ``view``, ``unknown``."""
+
+
+class Conversion(NamedTuple):
+    """What one way of converting an object would do here and now.
+
+    Attributes
+    ----------
+    route
+        As the user would write it: ``np.asarray``, ``.numpy()``, ``tf.constant``; ``t - a`` for
+        an array that an op reads beside a tensor of its dtype.
+    outcome
+        ``view`` (memory shared, or read in place), ``copy``, ``move`` (to another device's
+        memory; what is copied besides is part of it), ``refused`` (it raises, or makes an array
+        of one object), or ``unknown``.
+    copied_bytes, moved_bytes
+        What it would write, on the way to another device and there, too, and what it would move;
+        None where unknown. Empty and refused data count 0.
+    evidence
+        ``observed`` (addresses, flags, mirrors read) or ``inferred`` (a rule of TensorFlow's);
+        empty where the outcome is unknown.
+    reason
+        Why, in a user's words.
+    bounds
+        Least and most that `copied_bytes` can be where it is None and they are known; the most
+        is None where only the least is.
+    """
+
+    route: str
+    outcome: str
+    copied_bytes: int | None
+    moved_bytes: int | None
+    evidence: str
+    reason: str
+    bounds: tuple[int, int | None] | None = None
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Holding:
@@ -50,6 +87,12 @@ class Holding:
     computed
         False for a tensor whose op has yet to run: to ask its shape would be to wait. None
         where that is unknown.
+    conversions
+        What converting it would do, the usual way first; empty without TensorFlow.
+    writable_below
+        Whether it cannot be written itself, but an array that it is a view of can.
+    also
+        What else can be typed for the very same object, where containers were looked into.
     """
 
     name: str = ""
@@ -67,6 +110,9 @@ class Holding:
     mirrors: tuple[str, ...] = ()
     unlocated: tuple[str, ...] = ()
     computed: bool | None = True
+    conversions: tuple[Conversion, ...] = ()
+    writable_below: bool = False
+    also: tuple[str, ...] = ()
 
 
 class Part(NamedTuple):
@@ -84,6 +130,8 @@ class Part(NamedTuple):
         ``host``, or the device.
     address
         Where it begins in the memory of an accelerator; None where unknown.
+    shows
+        Of a private map of a file, the bytes of the file that it shows until it is written to.
     """
 
     key: Hashable
@@ -91,6 +139,7 @@ class Part(NamedTuple):
     view: np.ndarray[Any, Any] | None = None
     place: str = facts.HOST
     address: int | None = None
+    shows: facts.Span | None = None
 
     @property
     def span(self) -> facts.Span | None:
@@ -124,10 +173,21 @@ def ask(question: Callable[[], _T]) -> _T | None:
         return None
 
 
+def filled(found: Holding, **more: Any) -> Holding:
+    """Add facts to a `Holding` that nobody else has yet.
+
+    `dataclasses.replace` would take longer for a hundred thousand names than all else.
+    """
+    for name, fact in more.items():
+        object.__setattr__(found, name, fact)
+    return found
+
+
 def is_a(thing: Any, path: str) -> bool:
     """Whether the object's type descends from the one at this path, if that is imported."""
     module, name = path.rsplit(".", 1)
-    return getattr(sys.modules.get(module), name, None) in bases_of(type(thing))
+    known = getattr(sys.modules.get(module), name, None)
+    return any(base is known for base in bases_of(type(thing)))  # a metaclass may compare
 
 
 def dims(shape: Iterable[Any]) -> Shape:

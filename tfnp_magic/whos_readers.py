@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tfnp_magic import facts, whos_arrays, whos_tensors
-from tfnp_magic.whos_look import Holding, Look, Part, Reader, ask, bases_of
+from tfnp_magic.whos_converting import Here, conversions_of
+from tfnp_magic.whos_look import Holding, Look, Part, Reader, ask, bases_of, filled
 
 READERS: dict[str, tuple[str, Reader]] = {**whos_arrays.READERS, **whos_tensors.READERS}
 """Kind and reader of each known type, by the type's own path."""
 
 
-def look(thing: Any, known: Mapping[int, tuple[str, Reader]]) -> Look | None:
-    """Facts of a tensor or array; None for anything else, whose attributes stay untouched."""
+def look(
+    thing: Any, known: Mapping[int, tuple[str, Reader]], here: Here | None = None
+) -> Look | None:
+    """Facts of a tensor or array; None for anything else, whose attributes stay untouched.
+
+    With a `Here`, what converting it there would do is among them.
+    """
     for base in bases_of(type(thing)):
         if id(base) in known:
-            return _read(thing, *known[id(base)])
+            return _read(thing, *known[id(base)], here)
     return None
 
 
-def _read(thing: Any, kind: str, reader: Reader) -> Look:
+def is_known(thing: Any, known: Mapping[int, tuple[str, Reader]]) -> bool:
+    """Whether `look` would tell anything of it."""
+    return any(id(base) in known for base in bases_of(type(thing)))
+
+
+def _read(thing: Any, kind: str, reader: Reader, here: Here | None) -> Look:
     look = ask(lambda: reader(thing)) or Look(Holding(), [Part(id(thing), None)])
     sizes = [part.nbytes for part in look.parts if part.nbytes is not None]
     nbytes = sum(sizes) if look.parts and len(sizes) == len(look.parts) else None
-    found = dataclasses.replace(
+    found = filled(
         look.facts,
         kind=kind,
         nbytes=nbytes,
-        mirrors=_places(look.mirrors),
+        mirrors=_places(look.mirrors) if look.mirrors else (),
         unlocated=_places(filter(_is_unlocated, (*look.parts, *look.mirrors))),
+        conversions=() if here is None else conversions_of(thing, kind, look, here),
     )
     return look._replace(facts=found)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfnp_magic import facts
 from tfnp_magic.whos_look import Part
 
 PAIRS_COMPARED = 500_000
@@ -61,7 +62,21 @@ def partition_of(parts: Sequence[Sequence[Part]]) -> Partition:
     extents = sorted(_extents(parts), key=lambda extent: (extent.place, extent.start))
     for _, in_one_place in itertools.groupby(extents, key=lambda extent: extent.place):
         _join_overlapping(in_one_place, partition)
+    _join_shown(parts, extents, partition)
     return partition
+
+
+def _join_shown(
+    parts: Sequence[Sequence[Part]], extents: Sequence[_Extent], partition: Partition
+) -> None:
+    """Join private maps with what they show of a file, not for sure: see `whos_maps`."""
+    shown = [(part.shows, owner) for owner, its in enumerate(parts) for part in its if part.shows]
+    first = min((span.start for span, _ in shown), default=0)
+    in_files = [one for one in extents if shown and one.place == facts.HOST and one.stop > first]
+    for (start, stop), owner in shown:
+        for other in in_files:
+            if other.start < stop and start < other.stop:
+                partition.join(owner, other.owner, sure=False)
 
 
 def _extents(parts: Sequence[Sequence[Part]]) -> Iterator[_Extent]:
@@ -128,16 +143,19 @@ def _share(one: Any, other: Any) -> bool | None:
 
 def bytes_by_place(parts: Iterable[Part]) -> dict[str, int]:
     """Bytes of one group's parts in each place, no byte twice; at most the union of their spans."""
-    once = {part.key: part for part in parts}.values()
+    once = list({part.key: part for part in parts}.values())
+    if len(once) == 1:  # as for most names, of which there may be very many
+        return {once[0].place: _held_bytes(once)}
     places = {part.place for part in once}
     return {place: _held_bytes([part for part in once if part.place == place]) for place in places}
 
 
 def _held_bytes(once: Sequence[Part]) -> int:
-    elsewhere = sum(part.nbytes or 0 for part in once if part.span is None)
+    spans = [(part.span, part.nbytes or 0) for part in once]
+    elsewhere = sum(nbytes for span, nbytes in spans if span is None)
     own = union = reached = 0
-    located = [(part.span, part.nbytes or 0) for part in once if part.span is not None]
-    for (start, stop), nbytes in sorted(located):
+    located = sorted((span, nbytes) for span, nbytes in spans if span is not None)
+    for (start, stop), nbytes in located:
         own += nbytes
         union += max(0, stop - max(start, reached))
         reached = max(reached, stop)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tfnp_magic.line_ends import END
 from tfnp_magic.model import Hazard, Place
 
 _WRITING_METHODS = frozenset(
@@ -73,7 +74,7 @@ def lines_that_write(source: str, hazard: Hazard, title: str) -> tuple[Place | N
     line = hazard.site.line
     if tree is None or line is None or not hazard.array:
         return None, None
-    lines = _lines(source)
+    lines = END.split(source)
 
     def place(number: int) -> Place:
         return Place(title, number, "<module>", lines[number - 1].strip())
@@ -113,11 +114,6 @@ def _comes_again(tree: ast.Module, number: int) -> bool:
     )
 
 
-def _lines(source: str) -> list[str]:
-    """As Python counts them: ``splitlines`` ends lines at other characters, too."""
-    return re.split(r"\r\n|\r|\n", source)
-
-
 _MAGIC = re.compile(r"(\s*)([%!?].*|[\w, ]+=\s*[%!].*|[^#'\"]*\w\?{1,2}\s*)$")
 """A line for IPython: ``%time …``, ``!ls``, ``files = !ls``, ``thing?``."""
 
@@ -128,7 +124,7 @@ def _parsed(source: str) -> ast.Module | None:
     A line inside an expression or a text may look like one: the first reading that
     Python understands counts.
     """
-    first, *rest = _lines(source)
+    first, *rest = END.split(source)
     plain = [_MAGIC.sub(r"\1pass", line) for line in (first, *rest)]
     readings = map(_tree_of, ([first, *rest], [plain[0], *rest], plain))
     return next(filter(None, readings), None)

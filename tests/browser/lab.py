@@ -1,4 +1,7 @@
-"""A JupyterLab of the tests' own on loopback, and pages of it in a headless Chromium."""
+"""A JupyterLab of the tests' own on loopback, and pages of it in a headless Chromium.
+
+The same server serves Notebook 7, which is an extension of it.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,22 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import Browser, Locator, Page, Playwright, Response
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, Response
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from .needs import CHROMIUM
+
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+APPLICATIONS = {"lab": "lab/tree/{}?reset&", "notebook": "notebooks/{}?"}
+"""JupyterLab and Notebook 7, and their addresses of a notebook."""
 
 _CHROMIUM_OPTIONS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
@@ -38,7 +43,7 @@ class Lab:
         _write_kernel(directory / "share" / "kernels" / "python3")
         self._set("notification", {"fetchNews": "false", "checkForUpdates": False})
         self._token = secrets.token_hex(16)
-        self._address = f"http://127.0.0.1:{_free_port()}"
+        self.address = f"http://127.0.0.1:{_free_port()}"
         self._log = (directory / "lab.log").open("wb")
         self._process = self._start()
 
@@ -46,7 +51,7 @@ class Lab:
         options = {
             "ServerApp.root_dir": self.notebooks,
             "ServerApp.ip": "127.0.0.1",
-            "ServerApp.port": self._address.rpartition(":")[2],
+            "ServerApp.port": self.address.rpartition(":")[2],
             "ServerApp.port_retries": 0,
             "ServerApp.allow_root": True,
             "IdentityProvider.token": self._token,
@@ -78,7 +83,7 @@ class Lab:
 
     def _answers(self) -> bool:
         headers = {"Authorization": f"token {self._token}"}
-        request = urllib.request.Request(f"{self._address}/api/status", headers=headers)
+        request = urllib.request.Request(f"{self.address}/api/status", headers=headers)
         with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=10):
             return True
         return False
@@ -98,33 +103,21 @@ class Lab:
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, self.notebooks / name)
 
-    @contextlib.contextmanager
-    def executing(self, name: str) -> Iterator[None]:
-        """Run a notebook in its file, not in Lab, while the block runs; nobody signs it."""
-        command = [sys.executable, "-m", "nbconvert", "--execute", "--to", "notebook", "--inplace"]
-        command += ["--ExecutePreprocessor.timeout=60"]
-        with subprocess.Popen(
-            [*command, self.notebooks / name],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        ) as process:
-            yield
-            said, _ = process.communicate()
-        assert process.returncode == 0, said.decode()
-
     def _set(self, plugin: str, settings: dict[str, object]) -> None:
         path = self.directory / _SETTINGS / f"{plugin}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(settings), encoding="utf-8")
 
-    def open(self, browser: Browser, name: str, theme: str) -> Page:
+    def open(
+        self, browser: Browser | BrowserContext, name: str, theme: str, application: str = "lab"
+    ) -> Page:
         """A page with the notebook opened, whose outputs are those in the file."""
         self._set("themes", {"theme": THEMES[theme]})
-        page = browser.new_page(viewport={"width": 1600, "height": 1100})
+        page = browser.new_page()
         page.set_default_timeout(60_000)
-        page.goto(f"{self._address}/lab/tree/{name}?reset&token={self._token}")
-        page.locator(f'body[data-jp-theme-name="{THEMES[theme]}"]').wait_for(state="attached")
+        page.set_viewport_size({"width": 1600, "height": 1100})
+        page.goto(f"{self.address}/{APPLICATIONS[application].format(name)}token={self._token}")
+        wait_for_theme(page, theme)
         page.locator(".jp-CodeCell").first.wait_for()
         return page
 
@@ -134,11 +127,46 @@ def start_chromium(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(executable_path=CHROMIUM, args=_CHROMIUM_OPTIONS)
 
 
+def wait_for_theme(page: Page, theme: str) -> None:
+    page.locator(f'body[data-jp-theme-name="{THEMES[theme]}"]').wait_for(state="attached")
+
+
+def choose_theme(page: Page, theme: str) -> None:
+    """By the menu; nothing is loaded anew but the theme's style."""
+    if page.locator("body").get_attribute("data-jp-theme-name") != THEMES[theme]:
+        page.get_by_role("menuitem", name="Settings", exact=True).click()
+        for label in ("Theme", THEMES[theme]):
+            page.locator(".lm-Menu-itemLabel").get_by_text(label, exact=True).click()
+        wait_for_theme(page, theme)
+
+
+def draw_anew(page: Page) -> None:
+    """Return when the page has been laid out and painted again."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+
+
 def run_all_cells(page: Page) -> None:
     """By the menu, once the notebook has its kernel: before that, Lab asks for one."""
     page.get_by_text("Python 3 | Idle").wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def add_cell(page: Page) -> None:
+    """A new one below the last, and the cursor in it, by the keyboard."""
+    page.locator(".jp-CodeCell").last.locator(".cm-content").click()
+    for key in ("Escape", "b", "Enter"):
+        page.keyboard.press(key)
+
+
+def type_and_run(page: Page, source: str) -> None:
+    """Key by key, into the cell that has the cursor; then the cursor is in the next cell."""
+    for number, line in enumerate(source.split("\n")):
+        if number:
+            page.keyboard.press("Enter")
+            page.keyboard.press("Shift+Home")  # the line's own spaces replace those of the editor
+        page.keyboard.type(line)
+    page.keyboard.press("Shift+Enter")
 
 
 def save(page: Page) -> None:

@@ -108,11 +108,33 @@ means = []
 for step in range(100):
     means.append(np.mean(tensor))
 """,
-        3, "loop", 100, 100 * X32, ("np.mean", "in the loop of line 2", "tf.reduce_mean"),
+        3, "loop", 100, 100 * X32, ("np.mean", "in the loop of line 2", "tf.reduce_mean(tensor)"),
+    ),
+    "the same large array for each turn": Planted(
+        """
+weights = tf.Variable(tf.ones((2000, 2000)))
+table = np.ones((2000, 2001), "f4")[:, 1:]
+for step in range(10):
+    scaled = weights * table
+""",
+        4, "repeated", 10, 160_000_000,
+        ("in the loop of line 3", "the same array", "MB copied", "tf.constant(array)"),
+    ),
+    "fractions that an integer tensor drops": Planted(
+        """
+counts = tf.constant([1, 2, 3])
+means = []
+for step in range(100):
+    means.append(np.mean(tensor))
+halves = counts + np.array([0.5, 1.5, 2.5])
+""",
+        5, "cast", 1, 24,
+        ("operator +", "all 3 values lost a fraction", "`tf.cast(tensor, tf.float64)`"),
     ),
 }  # fmt: skip
 
-CLEAN = """
+CLEAN = {
+    "training, in full": """
 data = tf.constant(x32)
 weights = tf.Variable(tf.zeros([64, 1]))
 pipeline = tf.data.Dataset.from_tensor_slices(data).batch(32)
@@ -129,7 +151,43 @@ model.fit(x32, y32, batch_size=32, epochs=2, verbose=0)
 scores = model.predict(x32, verbose=0)
 final = loss.numpy()
 print(f"{final:.3f}")
-"""
+""",
+    "an eager loop that tells its loss now and then": """
+weights = tf.Variable(tf.zeros([64, 8]))
+data, targets = tf.constant(x32), tf.constant(y32)
+for number in range(60):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((data @ weights - targets) ** 2)
+    weights.assign_sub(0.1 * tape.gradient(loss, weights))
+    if number % 20 == 0:
+        print(f"{number}: {float(loss):.3f}")
+""",
+    "batches as tensors, elements as arrays": """
+pipeline = tf.data.Dataset.from_tensor_slices((x32, y32)).shuffle(320).batch(32)
+model.fit(pipeline, epochs=2, verbose=0)
+totals = [row.sum() for row in tf.data.Dataset.from_tensor_slices(x32).as_numpy_iterator()]
+for row in tf.data.Dataset.from_tensor_slices(x32).as_numpy_iterator():
+    total = row.sum()
+rows = list(tf.data.Dataset.from_tensor_slices(x32).as_numpy_iterator())
+""",
+    "a few conversions, each way": """
+data = tf.constant(x, tf.float32)
+mean = tf.reduce_mean(data, axis=0)
+centred = data - mean.numpy()
+spread = np.std(data, axis=0)
+counts = tf.math.bincount(np.arange(10))
+worst = int(np.argmin(counts.numpy()))
+rows = tf.unstack(tf.constant(x32))
+table = centred.numpy()
+""",
+    "large arrays, another one each time": """
+weights = tf.Variable(tf.ones((2000, 2000)))
+for number in range(10):
+    noise = np.full((2000, 2001), number, "f4")[:, 1:]
+    scaled = weights * noise
+""",
+}
+"""Cells as they should be: no rule may find anything in them."""
 
 
 @pytest.fixture(scope="module")
@@ -179,8 +237,10 @@ def test_first_finding_names_line_kind_count_and_bytes(planted, names):
     assert marked[0].startswith(f"  ! line {planted.line}")
 
 
-def test_clean_cell_has_no_finding(names):
-    recording = traced(CLEAN, names)
-    assert findings(recording) == []
+@pytest.mark.parametrize("cell", CLEAN.values(), ids=CLEAN)
+def test_clean_cell_has_no_finding(cell, names):
+    recording = traced(cell, names)
+    assert [finding.sentence for finding in findings(recording)] == []
     assert "  ! " not in str(recording)
+    assert len(recording.findings()) == 0
     assert recording.ledger

@@ -14,9 +14,9 @@ from tfnp_magic.model import (
     Crossing,
     Hazard,
     Place,
-    Recording,
     Site,
 )
+from tfnp_magic.recording import Recording
 from tfnp_magic.values import ValueChange
 
 CELL = Place("In[3]", 2, "<module>", "t = tf.constant(a)")
@@ -342,3 +342,75 @@ ALL = {
         nothing_but_losses, hostile,
     )
 }  # fmt: skip
+
+
+def cell_with_helpers():
+    """A cell with tabs and wide characters, and functions of an earlier cell and of a module."""
+    source = [
+        "%%interop_trace",
+        "names = ['größe', '長さ']",
+        "",
+        "x = tf.constant(a)",
+        "for 変数 in names:",
+        "\tif 変数:  # " + "配列をテンソルに変換する、とても長い説明、" * 2,
+        "\t\ttotal += normalise(x) - y.numpy()",
+        "    \tz = scale(x)",
+        "e\N{COMBINING ACUTE ACCENT}te\N{COMBINING ACUTE ACCENT} = np.asarray(x)",
+    ]
+    at = [Place("In[12]", n, "<module>", code.strip()) for n, code in enumerate(source, 1)]
+    earlier = Place("In[2]", 4, "normalise", "return (x - x.mean()) / np.std(x)")
+    module = Place("project/features.py", 120, "Scaler.transform", "return tf.cast(x, tf.float32)")
+    own = Place("In[12]", 3, "scale", "")
+    read = {"device_from": "CPU:0", "device_to": "host", "copied_bytes": 0, "copies": 0}
+    return Recording(
+        title="In[12]",
+        source="\n".join(source) + "\n",
+        ledger=[
+            crossing(
+                Site(at[3], None), "tf.constant", NUMPY_TO_TENSORFLOW, device_to="GPU:0",
+                dtype_from="float64", cast="silent", nbytes=8_000_000, copied_bytes=8_000_000,
+                moved_bytes=4_000_000, duration_ns=900_000,
+            ),
+            crossing(
+                Site(at[6], earlier), "np.std", TENSORFLOW_TO_NUMPY, explicit=False, count=1200,
+                storage="view", reason="read in place", duration_ns=30_000_000, **read,
+            ),
+            crossing(
+                Site(at[6], module), "tf.cast", NUMPY_TO_TENSORFLOW, dtype_from="float64",
+                cast="explicit", count=600, nbytes=4_915_200, copied_bytes=7_372_800,
+                duration_ns=None,
+            ),
+            crossing(
+                Site(at[6], None), "Tensor.numpy", TENSORFLOW_TO_NUMPY, device_from="GPU:0",
+                device_to="host", count=600, nbytes=24_000, copied_bytes=24_000, copies=600,
+                moved_bytes=24_000, duration_ns=4_000_000, reason=".numpy() copies",
+            ),
+            crossing(
+                Site(at[6], None), "operator -", NUMPY_TO_TENSORFLOW, explicit=False, count=600,
+                nbytes=24_000, copied_bytes=None, copies=None, duration_ns=None,
+            ),
+            crossing(Site(at[7], own), "tf.constant", NUMPY_TO_TENSORFLOW, duration_ns=300),
+            crossing(
+                Site(at[8], None), "np.asarray", TENSORFLOW_TO_NUMPY, storage="view",
+                reason="a view of the tensor's memory", duration_ns=9_000, **read,
+            ),
+            crossing(
+                Site(None, None), "tf.constant", NUMPY_TO_TENSORFLOW, explicit=False,
+                duration_ns=None,
+            ),
+        ],
+        duration_ns=60_000_000,
+    )  # fmt: skip
+
+
+def long_cell():
+    """A cell of 200 lines, of which three convert."""
+    source = ["%%interop_trace", *(f"line_{number}()" for number in range(2, 201))]
+    return Recording(
+        title="In[3]",
+        source="\n".join(source),
+        ledger=[
+            crossing(line(number, source[number - 1]), "tf.constant", NUMPY_TO_TENSORFLOW)
+            for number in (4, 9, 120)
+        ],
+    )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from conftest import Kernel, arrows
 
-OPTIONS = "the options are -o (--output), -q (--quiet), -c (--check-values), -g (--graph)"
+OPTIONS = (
+    "the options are -o (--output), -q (--quiet), -c (--check-values), -g (--graph), "
+    "-a (--annotate)"
+)
 
 
 # --- the line form -----------------------------------------------------------------
@@ -158,6 +161,9 @@ def test_a_recording_replaces_what_had_its_name(kernel: Kernel) -> None:
 
 NAMELESS = "-o needs a Python variable name, and {!r} is none"
 
+WHOS_KNOWN = (
+    "-k (--kind), -d (--device), -m (--min-size), -s (--sort), -n (--limit), --deep, -o (--output)"
+)
 ERRORS = {
     "%%interop_trace -z\nhit = 1": f"unrecognized arguments: -z; {OPTIONS}",
     "%%interop_trace rec\nhit = 1": f"unrecognized arguments: rec; {OPTIONS}",
@@ -177,6 +183,12 @@ ERRORS = {
     "%interop_trace -z hit": f"unrecognized arguments: -z; {OPTIONS}",
     "%interop_trace -o a.b 1": NAMELESS.format("a.b"),
     "%interop_trace -o": f"argument -o/--output: expected one argument; {OPTIONS}",
+    "%interop_trace -a hit": (
+        "-a (--annotate) makes a copy of a cell: begin the cell with %%interop_trace --annotate"
+    ),
+    "%interop_trace -qao rec hit": (
+        "-a (--annotate) makes a copy of a cell: begin the cell with %%interop_trace --annotate"
+    ),
     "%interop_trace": (
         "%interop_trace traces the expression behind it; "
         "to trace a cell, begin it with %%interop_trace"
@@ -192,10 +204,8 @@ ERRORS = {
     "%%interop_trace -o rec\n  \n\n": (
         "%%interop_trace: the cell is empty; put the code to trace below this line"
     ),
-    "%tfnp_whos -z": "unrecognized arguments: -z; the options are -k (--kind), -o (--output)",
-    "%tfnp_whos -k": (
-        "argument -k/--kind: expected one argument; the options are -k (--kind), -o (--output)"
-    ),
+    "%tfnp_whos -z": f"unrecognized arguments: -z; the options are {WHOS_KNOWN}",
+    "%tfnp_whos -k": f"argument -k/--kind: expected one argument; the options are {WHOS_KNOWN}",
     "%tfnp_whos -o a-b": NAMELESS.format("a-b"),
 }
 
@@ -234,7 +244,10 @@ def test_help_shows_the_options(kernel: Kernel, line: str, parts: list[str]) -> 
     assert [part for part in parts if part not in page["data"]["text/plain"]] == []
 
 
-TRACE = ["--check-values", "--graph", "--output", "--quiet", "-c", "-g", "-o", "-q"]
+WHOS = ["--deep", "--device", "--kind", "--limit", "--min-size", "--output", "--sort"]
+TRACE = [
+    "--annotate", "--check-values", "--graph", "--output", "--quiet", "-a", "-c", "-g", "-o", "-q",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -247,8 +260,9 @@ TRACE = ["--check-values", "--graph", "--output", "--quiet", "-c", "-g", "-o", "
         ("x = 1\n%interop_trace -", TRACE),
         ("%%interop_trace -q --o", ["--output"]),
         ("%interop_trace --o", ["--output"]),
-        ("%tfnp_whos -", ["--kind", "--output", "-k", "-o"]),
-        ("%tfnp_whos t -k Tensor --", ["--kind", "--output"]),
+        ("%tfnp_whos -", sorted([*WHOS, "-d", "-k", "-m", "-n", "-o", "-s"])),
+        ("%tfnp_whos t -k Tensor --", WHOS),
+        ("%tfnp_whos --de", ["--deep", "--device"]),
     ],
 )
 def test_options_complete(kernel: Kernel, line: str, options: list[str]) -> None:
@@ -286,7 +300,7 @@ def test_whos_lists_what_is_asked_for(kernel: Kernel) -> None:
     for kind in ("-k ndarray", "ndarray"):
         arrays = kernel.run(f"%tfnp_whos {kind}").text("display_data")
         assert "ndarray" in arrays
-        assert "Tensor" not in arrays
+        assert " Tensor " not in arrays
     named = kernel.run("%tfnp_whos t").text("display_data")
     assert "Tensor" in named
     assert "ndarray" not in named

@@ -7,8 +7,9 @@ import pytest
 from tests.golden import recordings
 from tests.unit.test_advice import at, site
 from tfnp_magic.activity import FunctionCalls, ModelCalls, Pipeline, Share
-from tfnp_magic.model import Recording, Site
-from tfnp_magic.views import html, text
+from tfnp_magic.model import Site
+from tfnp_magic.recording import Recording
+from tfnp_magic.views import html, markup, text
 from tfnp_magic.views.activities import MOST, activities, share_text
 
 
@@ -92,7 +93,7 @@ def test_both_views_show_every_sentence():
     page = html.report(recording)
     for sentence in activities(recording):
         assert f"- {sentence}" in shown
-        assert sentence.replace("'", "&#x27;") in page
+        assert markup.prose(sentence) in page
 
 
 def test_a_function_of_the_same_cell_is_told_with_both_lines():

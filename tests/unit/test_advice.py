@@ -1,4 +1,4 @@
-"""From a recording to findings: which there are, in which order, and what they say."""
+"""From a recording to findings on casts and shared memory: which there are, what they say."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from tfnp_magic.model import (
     Crossing,
     Hazard,
     Place,
-    Recording,
     Site,
 )
+from tfnp_magic.recording import Recording
 from tfnp_magic.values import ValueChange
 
 LOST = ValueChange(10, 10, 3, fraction_lost=3)
 """Three of ten values lost a fraction."""
 
 ROUNDED = ValueChange(10, 10, 10, largest_relative_error=3e-8)
+DIGITS = ValueChange(10, 10, 4, inexact_integers=4, exact_up_to=2**24, largest_relative_error=3e-8)
 BROKEN = {
     "became_nonfinite": ValueChange(10, 10, 4, became_nonfinite=4),
     "became_finite": ValueChange(10, 10, 4, became_finite=4),
@@ -64,27 +65,16 @@ def kinds(*, ledger=(), hazards=()):
     return [f.kind for f in findings(Recording(ledger=list(ledger), hazards=list(hazards)))]
 
 
-# Which, and in which order.
+# Which.
 
 
 def test_recording_without_anything_has_no_findings():
     assert findings(Recording()) == []
 
 
-def test_what_was_written_to_comes_first_then_casts_then_what_is_shared():
-    found = kinds(ledger=[crossing()], hazards=[hazard(1), hazard(9, written=True)])
-    assert found == ["written", "cast", "shared"]
-
-
-def test_within_a_kind_the_order_is_the_recordings():
-    recording = Recording(
-        ledger=[crossing(7), crossing(2)],
-        hazards=[hazard(9, written=True), hazard(1, written=True), hazard(8), hazard(3)],
-    )
-    assert [f.site.line.line for f in findings(recording)] == [9, 1, 7, 2, 8, 3]
-
-
-@pytest.mark.parametrize("values", [LOST, ROUNDED, *BROKEN.values()], ids=lambda v: str(v[2:9]))
+@pytest.mark.parametrize(
+    "values", [LOST, ROUNDED, DIGITS, *BROKEN.values()], ids=lambda v: str(v[2:9])
+)
 def test_silent_cast_that_changed_values_is_found(values):
     assert kinds(ledger=[crossing(values=values)]) == ["cast"]
 
@@ -103,6 +93,7 @@ def test_cast_that_was_asked_for_is_found_where_it_broke_values(values):
         {"values": None, "cast": "explicit"},
         {"values": LOST, "cast": "explicit"},
         {"values": ROUNDED, "cast": "explicit"},
+        {"values": DIGITS, "cast": "explicit"},
         {"values": LOST, "cast": "none"},
     ],
     ids=str,
@@ -115,10 +106,63 @@ def test_other_casts_are_not(quiet):
 
 
 def test_cast_is_told_with_line_dtypes_and_what_became_of_the_values():
+    assert sentence(crossing(values=ROUNDED, dtype_to="float32")) == (
+        "line 4: operator + silently cast float64 to float32: all 10 values changed, largest "
+        "relative error 3.0e-08. Convert first, on purpose: `tf.constant(array, tf.float32)`, or "
+        "keep the tensor in float64."
+    )
+
+
+def test_what_a_cast_breaks_is_not_to_be_cast_on_purpose_first_of_all():
     assert sentence(crossing()) == (
         "line 4: operator + silently cast float64 to int32: 3 of 10 values lost a fraction. "
-        "Convert first, on purpose: `tf.constant(array, tf.int32)`, or keep the tensor in float64."
+        "Keep the tensor in float64: `tf.cast(tensor, tf.float64)`; or, if it is meant, convert "
+        "first: `tf.constant(array, tf.int32)`."
     )
+
+
+def test_integers_that_lose_digits_are_kept_by_float64():
+    said = sentence(crossing(dtype_from="int64", dtype_to="float32", values=DIGITS))
+    assert "integers being exact up to 2^24" in said
+    assert said.endswith("exact up to 2^53: `tf.cast(tensor, tf.float64)`.")
+    beyond = sentence(crossing(dtype_from="int64", dtype_to="float64", values=DIGITS))
+    assert "2^53" not in beyond
+
+
+def fed(code, values=ROUNDED, **facts):
+    place = Place("In[3]", 4, "<module>", code)
+    found = crossing(dtype_to="float32", values=values, shapes={(10,): 1}, **facts)
+    found.site = Site(place, None)
+    return sentence(found)
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        ("scores = model.predict(x, verbose=0)", "`x.astype('float32')`"),
+        ("model.predict(x[:10])", "`array.astype('float32')`"),
+        ("model.predict(x, y)", "`array.astype('float32')`"),
+        ("model.predict(x=x)", "`array.astype('float32')`"),
+        ("a, b = m.predict(x), n.predict(y)", "`array.astype('float32')`"),
+        ("", "`array.astype('float32')`"),
+    ],
+)
+def test_data_of_a_model_is_named_only_where_it_is_all_that_the_line_hands_over(code, named):
+    assert f"Convert once, on purpose: {named}" in fed(code, route="Sequential.predict")
+
+
+def test_integers_are_no_dtype_for_a_model():
+    said = fed("model.predict(x)", DIGITS, route="Sequential.predict", dtype_from="int64")
+    assert said.endswith(
+        "Hand over values that float32 holds, or give the model `dtype='float64'`."
+    )
+
+
+def test_generator_whose_values_break_is_to_be_declared():
+    route = "tf.data.Dataset.from_generator"
+    assert "Yield float32 (`array.astype('float32')`" in fed("for row in rows:", route=route)
+    broken = fed("for row in rows:", BROKEN["became_nonfinite"], route=route)
+    assert "Declare float64 in `output_signature`" in broken
 
 
 def test_cast_of_python_values_cannot_be_asked_for_otherwise():
@@ -133,8 +177,23 @@ def test_cast_that_was_asked_for_is_not_called_silent():
     assert said.endswith("Use a dtype that holds them, such as float64.")
 
 
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        ("out[:] = t", "`out`"),
+        ("out[i] = other[i] = t", "the array"),
+        ("f(out)[:] = t", "the array"),
+    ],
+)
+def test_array_that_breaks_what_is_written_into_it_is_to_have_another_dtype(code, named):
+    said = fed(code, LOST, direction=TENSORFLOW_TO_NUMPY, route="operator []=")
+    assert said.endswith(
+        f"Make {named} float64; or say so, if it is meant: `np.asarray(tensor, 'float32')`."
+    )
+
+
 def test_cast_of_what_a_tensor_was_read_into_is_to_be_said():
-    said = sentence(crossing(direction=TENSORFLOW_TO_NUMPY, route="ndarray.__setitem__"))
+    said = sentence(crossing(direction=TENSORFLOW_TO_NUMPY, route="np.copyto", values=ROUNDED))
     assert said.endswith("Say so, if it is meant: `np.asarray(tensor, 'int32')`.")
 
 
@@ -213,7 +272,7 @@ def test_memory_that_is_only_shared_is_told_with_what_would_happen():
 @pytest.mark.parametrize(
     ("where", "told"),
     [
-        (Site(at(4), at(9, "features.py")), "line 4: "),
+        (Site(at(4), at(9, "features.py")), "line 4 (at line 9 of features.py): "),
         (Site(None, at(9, "features.py")), "line 9 of features.py: "),
         (Site(None, None), "somewhere: "),
     ],

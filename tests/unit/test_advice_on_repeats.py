@@ -7,18 +7,19 @@ import pytest
 from tests.unit.test_advice import at, site
 from tfnp_magic.activity import FunctionCalls, ModelCalls, Pipeline, Retrace, Share
 from tfnp_magic.advice import findings
+from tfnp_magic.advice.around import loop_around
 from tfnp_magic.advice.finding import where
 from tfnp_magic.advice.graphs import LARGE_CONSTANT, MANY_RETRACES
-from tfnp_magic.advice.loops import loop_around
-from tfnp_magic.advice.repeats import FEW_ROWS, MANY, MANY_CALLS, MANY_MOVES, MANY_SMALL
+from tfnp_magic.advice.loops import MANY, MANY_MOVES, MANY_SMALL, MUCH
+from tfnp_magic.advice.models import FEW_ROWS, MANY_CALLS
 from tfnp_magic.model import (
     GRAPH,
     NUMPY_TO_TENSORFLOW,
     TENSORFLOW_TO_NUMPY,
     Crossing,
-    Recording,
     Site,
 )
+from tfnp_magic.recording import Recording
 
 CELL = "%%interop_trace\nfor step in range(10):\n    loss = train()\n    log(loss.numpy())\n"
 
@@ -59,7 +60,7 @@ def test_read_in_a_loop_is_found_with_its_loop_and_its_figures():
     assert (finding.kind, finding.count, finding.nbytes) == ("loop", 3000, 96_000_000)
     assert finding.sentence == (
         "line 4, in the loop of line 2: Tensor.numpy ran 3,000 times, 96.0 MB, 1.4 s. Collect the "
-        "tensors in a list and convert once, after the loop: `tf.stack(list).numpy()`."
+        "tensors in a list and convert once, after the loop: `tf.stack(tensors).numpy()`."
     )
 
 
@@ -70,7 +71,7 @@ def test_what_moved_and_what_waited_is_told():
             move_evidence="observed",
         )
     ).sentence  # fmt: skip
-    assert "4.0 kB from device to host" in said
+    assert "20 times, 4.0 kB from GPU:0 to host, " in said
     assert "2.0 ms (1.9 ms of it waiting)" in said
 
 
@@ -82,6 +83,8 @@ def test_what_moved_and_what_waited_is_told():
         {"count": MANY_MOVES, "device_from": "GPU:0", "moved_bytes": 0, "mirror": True},
         {"route": "tf.numpy_function"},
         {"route": "NumpyIterator.__next__"},
+        {"route": "iteration", "explicit": False, "storage": "view"},
+        {"route": "list", "explicit": False, "storage": "view"},
     ],
     ids=str,
 )
@@ -100,9 +103,50 @@ def test_crossings_of_one_place_count_together():
     assert (finding.count, finding.nbytes) == (120, 8000)
 
 
-def test_costliest_loop_is_first():
-    first, second = found(crossing(), crossing(site=site(9), nbytes=5000))
-    assert (first.site, second.site) == (site(9), site(4))
+def test_time_is_told_with_the_cells_where_it_is_a_tenth():
+    slow = crossing(duration_ns=1_200_000_000)
+
+    def said(**facts):
+        (finding,) = findings(Recording(source=CELL, ledger=[slow], **facts))
+        return finding.what
+
+    assert said(duration_ns=1_400_000_000).endswith("4.0 kB, 1.2 s of the cell's 1.4 s.")
+    assert said(duration_ns=13_000_000_000).endswith("4.0 kB, 1.2 s.")
+    assert said(duration_ns=1_000_000_000).endswith("4.0 kB, 1.2 s.")  # threads, added up
+    assert said(duration_ns=0).endswith("4.0 kB, 1.2 s.")
+    (of_a_file,) = findings(Recording(ledger=[slow], duration_ns=1_400_000_000))
+    assert of_a_file.what.endswith("1.2 s of the trace's 1.4 s.")
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_found"),
+    [
+        ({}, False),
+        ({"duration_ns": None}, True),
+        ({"duration_ns": 2_000_000_000}, True),
+        ({"copied_bytes": MUCH}, True),
+        ({"copied_bytes": None}, True),
+        ({"device_from": "GPU:0", "moved_bytes": 4000}, True),
+        ({"device_from": "GPU:0", "moved_bytes": 0, "mirror": True}, False),
+    ],
+    ids=str,
+)
+def test_reads_that_took_next_to_nothing_of_the_time_are_not_found(facts, is_found):
+    recording = Recording(source=CELL, ledger=[crossing(**facts)], duration_ns=100_000_000_000)
+    assert bool(findings(recording)) == is_found
+
+
+def test_moves_between_several_devices_are_told_by_their_kind():
+    moved = {"moved_bytes": 4000, "move_evidence": "observed"}
+    said = only(crossing(device_from="GPU:0", **moved), crossing(device_from="GPU:1", **moved)).what
+    assert "8.0 kB from device to host" in said
+
+
+def test_moves_of_a_part_are_told_beside_the_bytes():
+    said = only(
+        crossing(device_from="GPU:0", nbytes=8000, moved_bytes=4000, move_evidence="observed")
+    ).what
+    assert "8.0 kB, 4.0 kB moved from GPU:0 to host" in said
 
 
 def test_bytes_that_are_not_known_are_not_made_up():
@@ -112,7 +156,9 @@ def test_bytes_that_are_not_known_are_not_made_up():
 
 
 def test_small_arrays_made_tensors_one_by_one_are_found():
-    assert "Convert the whole array once" in only(into()).sentence
+    said = only(into()).sentence
+    assert "tf.constant made tensors of small arrays 300 times, 12.0 kB" in said
+    assert said.endswith("`tf.unstack(tf.constant(array))` gives all rows as tensors.")
 
 
 @pytest.mark.parametrize("fine", [{"count": MANY_SMALL - 1}, {"nbytes": 2000 * MANY_SMALL}])
@@ -165,7 +211,7 @@ def test_loop_is_the_innermost_and_magics_do_not_disturb(source, line, loop):
     [
         (Site(at(7), at(3)), "line 3 (run by line 7)"),
         (Site(at(7), at(7)), "line 7"),
-        (Site(at(7), at(3, "In[1]")), "line 7"),
+        (Site(at(7), at(3, "In[1]")), "line 7 (at line 3 of In[1])"),
         (Site(None, at(3, "f.py")), "line 3 of f.py"),
     ],
 )
@@ -189,6 +235,12 @@ def test_model_called_for_a_row_at_a_time_is_found():
     assert finding.sentence.startswith(
         "line 4: Sequential.predict ran 20 times for 20 rows in all (5.1 kB), 800 ms. Hand over all"
     )
+
+
+def test_rows_are_handed_over_as_the_method_takes_them():
+    assert "`model.predict(np.stack(rows))`" in only(models=[tiny()]).instead
+    evaluated = only(models=[tiny(route="Sequential.evaluate")]).instead
+    assert "`model.evaluate(np.stack(rows), np.stack(targets))`" in evaluated
 
 
 @pytest.mark.parametrize(
@@ -220,7 +272,7 @@ def test_retraces_are_found_with_argument_cause_and_remedy():
     finding = only(functions=[scaled(again)])
     assert (finding.kind, finding.count, finding.nbytes) == ("retrace", 19, None)
     assert finding.sentence == (
-        "line 5: `scaled` was traced again 19 times in 20 calls, 350 ms in all for argument "
+        "line 5: `scaled` was traced again 19 times in 20 calls, 350 ms, because of argument "
         "`factor`: each new Python int (1, 2, 3, …). Pass a tensor or a NumPy scalar: "
         "`tf.constant(factor)`."
     )
@@ -239,12 +291,11 @@ def test_few_retraces_are_not_found():
     assert found(functions=[scaled()]) == []
 
 
-def test_slowest_retraces_are_first():
-    quick = Retrace("dtype", "x", "a new dtype", 5, 10)
-    slow = Retrace("shape", "x", "a new shape", 5, 20)
-    first, second = found(functions=[scaled(quick, slow)])
-    assert "a new shape" in first.sentence
-    assert "a new dtype" in second.sentence
+def test_several_new_arguments_are_no_name_to_write_into_code():
+    again = Retrace("python value", "x, k", "each new Python int (1, 2, …)", 19, 10, "int")
+    said = only(functions=[scaled(again)]).sentence
+    assert "because of argument `x, k`" in said
+    assert said.endswith("`tf.constant(number)`.")
 
 
 def test_braces_of_a_cause_are_its_own():

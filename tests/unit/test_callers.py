@@ -9,8 +9,8 @@ import pytest
 
 from tfnp_magic.callers import Call, Callers, Iteration
 from tfnp_magic.driving import NOBODY, Driver, either_of, working_for
-from tfnp_magic.model import Recording
 from tfnp_magic.recorder import Recorder
+from tfnp_magic.recording import Recording
 from tfnp_magic.scope import inner
 
 from .frames import new_cell_file, run

@@ -24,7 +24,8 @@ from tfnp_magic.hazards import (
     root_of,
     shared_with,
 )
-from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Place, Recording, Site
+from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Place, Site
+from tfnp_magic.recording import Recording
 
 from .arrays import flat_arrays, layouts
 

@@ -7,7 +7,8 @@ import pickle
 
 import pytest
 
-from tfnp_magic.model import Crossing, Place, Recording, Site
+from tfnp_magic.model import Crossing, Place, Site
+from tfnp_magic.recording import Recording
 
 PLACE = Place("In[2]", 4, "helper", "return x.numpy()")
 

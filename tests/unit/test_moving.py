@@ -8,7 +8,8 @@ import pytest
 
 from tests.golden.recordings import ALL
 from tfnp_magic import model, verdict
-from tfnp_magic.model import Crossing, Moves, Recording, Site
+from tfnp_magic.model import Crossing, Moves, Site
+from tfnp_magic.recording import Recording
 
 REMOTE = "CPU:0 of /job:worker/replica:0/task:1"
 DEVICES = ("CPU:0", "CPU:1", "GPU:0", "GPU:1", REMOTE)

@@ -17,10 +17,10 @@ from tfnp_magic.model import (
     PYTHON_TO_TENSORFLOW,
     TENSORFLOW_TO_NUMPY,
     TENSORFLOW_TO_PYTHON,
-    Recording,
     Storage,
 )
 from tfnp_magic.recorder import Recorder
+from tfnp_magic.recording import Recording
 from tfnp_magic.seen import Seen
 from tfnp_magic.verdict import of_dropped_view, of_kept_view
 

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from tfnp_magic.advice.casts import of_casts
-from tfnp_magic.advice.finding import Finding
+from tfnp_magic.advice.finding import KINDS, Finding
 from tfnp_magic.advice.graphs import of_baked_constants, of_retraces
-from tfnp_magic.advice.memory import of_shared, of_written
-from tfnp_magic.advice.repeats import of_loops, of_small_batches
-from tfnp_magic.model import Hazard, Recording
+from tfnp_magic.advice.loops import of_loops
+from tfnp_magic.advice.memory import of_hazards, of_written
+from tfnp_magic.advice.models import of_small_batches
+from tfnp_magic.advice.printing import of_printed
+from tfnp_magic.advice.rank import rank
+from tfnp_magic.advice.repeated import of_repeated
+from tfnp_magic.recording import Recording
 
-__all__ = ["Finding", "findings", "of_written"]
+__all__ = ["KINDS", "Finding", "findings", "of_written"]
 
 
 def findings(recording: Recording) -> list[Finding]:
-    """What to know first: wrong values, then what costs most, then what may become wrong."""
-    hazards = recording.hazards
-    return [
-        *(_of(hazard, "written", of_written(hazard)) for hazard in hazards if hazard.written),
-        *of_casts(recording.ledger),
-        *of_retraces(recording),
-        *of_baked_constants(recording),
-        *of_small_batches(recording),
-        *of_loops(recording),
-        *(_of(hazard, "shared", of_shared(hazard)) for hazard in hazards if not hazard.written),
-    ]
+    """What to know first: wrong values, then what costs most, then what may become wrong.
+
+    The order is that of `tfnp_magic.advice.rank`; findings of the same harm are in the order
+    of their lines.
+    """
+    found = [finding for rule in _RULES for finding in rule(recording)]
+    return sorted(found, key=rank)
 
 
-def _of(hazard: Hazard, kind: str, sentence: str) -> Finding:
-    return Finding(kind, hazard.site, sentence, hazard.count, hazard.nbytes)
+_RULES = (
+    of_casts, of_hazards, of_retraces, of_baked_constants, of_small_batches, of_loops,
+    of_repeated, of_printed,
+)  # fmt: skip

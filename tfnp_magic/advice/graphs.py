@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from tfnp_magic.activity import FunctionCalls, Retrace
 from tfnp_magic.advice.finding import Finding, where
-from tfnp_magic.figures import bytes_text, counted, seconds_text, times
-from tfnp_magic.model import GRAPH, Crossing, Recording
+from tfnp_magic.advice.phrases import sums, took_text
+from tfnp_magic.figures import bytes_text, counted, times
+from tfnp_magic.model import GRAPH, Crossing
+from tfnp_magic.recording import Recording
 
 MANY_RETRACES = 3
 """Retraces of one function at one line, for one reason, that are worth a finding."""
@@ -17,31 +19,41 @@ LARGE_CONSTANT = 1_000_000
 
 
 def of_retraces(recording: Recording) -> Iterator[Finding]:
-    """Functions that were traced again and again, those that cost most first."""
-    found = [
-        (calls, retrace)
-        for calls in recording.functions
-        for retrace in calls.retraces
-        if retrace.count >= MANY_RETRACES
-    ]
-    for calls, retrace in sorted(found, key=lambda pair: -pair[1].duration_ns):
-        yield _of_retrace(calls, retrace)
+    """Functions that were traced again and again."""
+    for calls in recording.functions:
+        for retrace in calls.retraces:
+            if retrace.count >= MANY_RETRACES:
+                yield _of_retrace(calls, retrace, recording)
 
 
-def _of_retrace(calls: FunctionCalls, retrace: Retrace) -> Finding:
+def _of_retrace(calls: FunctionCalls, retrace: Retrace, recording: Recording) -> Finding:
     calls_text = f" in {counted(calls.calls, 'call')}" if calls.calls else ""
-    because = f" for argument `{retrace.argument}`" if retrace.argument else ""
-    number = retrace.kind == "python value" and retrace.what in ("int", "float", "complex")
-    instead = _NUMBER if number else _INSTEAD_OF_RETRACING.get(retrace.kind, "")
-    sentence = (
-        f"{where(calls.site)}: `{calls.name}` was traced again {times(retrace.count)}{calls_text}, "
-        f"{seconds_text(retrace.duration_ns)} in all{because}: {retrace.cause}. "
-        f"{instead.format(argument=retrace.argument or 'it')}"
+    because = f"because of argument `{retrace.argument}`: " if retrace.argument else ""
+    what = (
+        f"{where(calls.site)}: `{calls.name}` was traced again {times(retrace.count)}{calls_text}"
+        f"{took_text(retrace.duration_ns, recording)}, {because}{retrace.cause}."
     )
-    return Finding("retrace", calls.site, sentence.rstrip(), retrace.count, None)
+    return Finding(
+        "retrace",
+        calls.site,
+        what,
+        _instead_of_retracing(retrace),
+        retrace.count,
+        duration_ns=retrace.duration_ns,
+    )
 
 
-_NUMBER = "Pass a tensor or a NumPy scalar: `tf.constant({argument})`."
+def _instead_of_retracing(retrace: Retrace) -> str:
+    if retrace.kind == "python value" and retrace.what in ("int", "float", "complex"):
+        return f"Pass a tensor or a NumPy scalar: `tf.constant({_one(retrace.argument)})`."
+    return _INSTEAD_OF_RETRACING.get(retrace.kind, "")
+
+
+def _one(argument: str) -> str:
+    """The argument's name; another text where there are several, or none."""
+    return argument if argument.isidentifier() else "number"
+
+
 _INSTEAD_OF_RETRACING = {
     "python value": "Such a value is part of the graph: pass one that seldom changes.",
     "shape": "Declare the shape once: `input_signature=[tf.TensorSpec([None, …], dtype)]` or "
@@ -55,16 +67,16 @@ _INSTEAD_OF_RETRACING = {
 
 
 def of_baked_constants(recording: Recording) -> Iterator[Finding]:
-    """Large data that became constants of graphs, the largest first."""
-    large = [
-        crossing
-        for crossing in recording.ledger
-        if crossing.device_to == GRAPH and (crossing.nbytes or 0) >= LARGE_CONSTANT
-    ]
-    for crossing in sorted(large, key=lambda c: -(c.nbytes or 0)):
-        yield Finding(
-            "baked-constant", crossing.site, _of_baked(crossing), crossing.count, crossing.nbytes
-        )
+    """Large data that became constants of graphs."""
+    for crossing in recording.ledger:
+        if crossing.device_to == GRAPH and (crossing.nbytes or 0) >= LARGE_CONSTANT:
+            yield Finding(
+                "baked-constant",
+                crossing.site,
+                _of_baked(crossing),
+                "Pass it to the function as an argument, or make it a `tf.Variable` outside.",
+                **sums([crossing]),
+            )
 
 
 def _of_baked(crossing: Crossing) -> str:
@@ -79,6 +91,5 @@ def _of_baked(crossing: Crossing) -> str:
         )
     return (
         f"{where(crossing.site)}: {crossing.route}{inside} baked {bytes_text(crossing.nbytes)} of "
-        f"{crossing.dtype_from} into a graph as a constant{many}{copies}. Pass it to the function "
-        "as an argument, or make it a `tf.Variable` outside."
+        f"{crossing.dtype_from} into a graph as a constant{many}{copies}."
     )

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-from tfnp_magic.advice.finding import where
+from collections.abc import Iterator
+
+from tfnp_magic.advice.finding import Finding, where
 from tfnp_magic.figures import bytes_text, times
 from tfnp_magic.model import TENSORFLOW_TO_NUMPY, Hazard, Place, Site
+from tfnp_magic.recording import Recording
+
+
+def of_hazards(recording: Recording) -> Iterator[Finding]:
+    """Shared memory: that was written to while it was, and that can be."""
+    for hazard in recording.hazards:
+        kind, what = (
+            ("written", _what_was_written(hazard))
+            if hazard.written
+            else ("shared", _what_is(hazard))
+        )
+        instead = _instead_of_sharing(hazard)
+        yield Finding(kind, hazard.site, what, instead, hazard.count, hazard.nbytes)
 
 
 def of_written(hazard: Hazard, title: str = "") -> str:
     """Say that shared memory was written to; with a title, where the lines are another cell's."""
-    at, array = where(hazard.site) + (f" of {title}" if title else ""), _array(hazard)
+    return f"{_what_was_written(hazard, title)} {_instead_of_sharing(hazard)}"
+
+
+def _what_was_written(hazard: Hazard, title: str = "") -> str:
+    at, array = where(hazard.site, title), _array(hazard)
     if hazard.holder:
         return (
             f"{at}: {hazard.route} took {array}{_size(hazard)} in place for {hazard.holder}, "
-            f"which still held it when {_writer(hazard)}: what is computed from it may be wrong. "
-            f"{_instead_of_sharing(hazard)}"
+            f"which still held it when {_writer(hazard)}: what is computed from it may be wrong."
         )
     return (
         f"{at}: {_tensor(hazard)} shares memory{_size(hazard)} with {array}, and "
-        f"{_writer(hazard)}: {hazard.tensor or 'the tensor'} changed with it. "
-        f"{_instead_of_sharing(hazard)}"
+        f"{_writer(hazard)}: {_named(hazard)} changed with it."
     )
 
 
-def of_shared(hazard: Hazard) -> str:
-    """Say that memory that can be written to is shared, and what a write would do."""
+def _what_is(hazard: Hazard) -> str:
+    """That memory which can be written to is shared, and what a write would do."""
     return (
         f"{where(hazard.site)}: {_tensor(hazard)} shares memory{_size(hazard)} with "
         f"{_array(hazard)}, which can be written to: that would change "
-        f"{hazard.tensor or 'the tensor'}. "
-        f"{_instead_of_sharing(hazard)}{_SAMPLED if hazard.sampled else ''}"
+        f"{_named(hazard)}.{_SAMPLED if hazard.sampled else ''}"
     )
+
+
+def _named(hazard: Hazard) -> str:
+    return f"`{hazard.tensor}`" if hazard.tensor else "the tensor"
 
 
 def _size(hazard: Hazard) -> str:

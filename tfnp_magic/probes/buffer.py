@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 from typing import Any
 
 from tfnp_magic import runtime
@@ -16,6 +17,7 @@ from tfnp_magic.probes.looks import is_second_look
 from tfnp_magic.probes.reporting import ask, read_of, report
 from tfnp_magic.probes.slot import BufferSlot, PyBuffer
 from tfnp_magic.probes.waits import Arrival, arrive
+from tfnp_magic.recorder import Recorder
 from tfnp_magic.route import BYTES_LIKE
 from tfnp_magic.scope import is_tracing, listeners, overhearing
 from tfnp_magic.seen import Seen
@@ -31,11 +33,26 @@ _slots: dict[int, BufferSlot] = {}
 class _Announced(threading.local):
     """The request that this thread's C code is about to make: whose buffer, and how it stood."""
 
-    tensor: int = 0
+    tensor: weakref.ref[Any] | None = None
     arrival: Arrival | None = None
+
+    def take(self, tensor: Any) -> Arrival | None:
+        """How the tensor stood, if it is the one; and forget it."""
+        is_its = self.tensor is not None and self.tensor() is tensor
+        arrival, self.tensor, self.arrival = self.arrival, None, None
+        return arrival if is_its else None
 
 
 _announced = _Announced()
+
+
+def stood(probe: str, hearing: list[Recorder], tensor: Any) -> Arrival | None:
+    """How a tensor stands that will be read; before a request in vain, if that was the last.
+
+    Of a dtype without a buffer format (bfloat16, float8), TensorFlow moves the data first and
+    then refuses (``EagerTensor_getbuffer``, pywrap_tensor.cc, 2.21): NumPy asks ``__array__``.
+    """
+    return _announced.take(tensor) or ask(probe, hearing, arrive, tensor)
 
 
 def patches() -> list[BufferSlot]:
@@ -57,12 +74,11 @@ def _announce(tensor: Any) -> None:
         return
     hearing = overhearing()
     _announced.arrival = ask(NAME, hearing, arrive, tensor) if hearing else None
-    _announced.tensor = id(tensor)
+    _announced.tensor = weakref.ref(tensor)
 
 
 def _heard(tensor: Any, view: int, flags: int, stack: int, duration_ns: int) -> None:
-    arrival = _announced.arrival if _announced.tensor == id(tensor) else None
-    _announced.tensor = 0
+    arrival = _announced.take(tensor)
     if not is_tracing():
         return
     hearing = listeners()

@@ -49,6 +49,7 @@ from tfnp_magic.probes.sources import (
     arrays_within,
     dtype_name,
     is_array_like,
+    labels_may_be_taken_for_data,
     numpy_memory,
     parts_of,
 )
@@ -222,8 +223,10 @@ def _of_series(
     # NumPy may call it read-only; through the pandas object it can be written to.
     facts = array_facts(memory)._replace(writable=True)
     storage = _storage(tensor, facts, taken, False, facts.span)
+    if storage.copies is not None and storage.copies > 1 and labels_may_be_taken_for_data(value):
+        storage = storage._replace(copied_bytes=None, copies=None)
     seen = _seen(tensor, memory, facts, storage, duration_ns, id(value))
-    if not isinstance(value.dtype, np.dtype):
+    if not isinstance(getattr(value, "dtype", memory.dtype), np.dtype):
         seen.values = None  # of a nullable dtype, what is missing is not in these values
     return seen
 

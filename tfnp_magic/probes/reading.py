@@ -15,10 +15,11 @@ import numpy as np
 
 from tfnp_magic.facts import eager_tensor_type
 from tfnp_magic.model import Storage
+from tfnp_magic.probes.buffer import stood
 from tfnp_magic.probes.looks import belongs_to_last_look
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import PYTHON_READS, CopiedLook, ask, read_of, report
-from tfnp_magic.probes.waits import Arrival, arrive
+from tfnp_magic.probes.reporting import PYTHON_READS, CopiedLook, read_of, report
+from tfnp_magic.probes.waits import Arrival
 from tfnp_magic.route import outside_of_tensor
 from tfnp_magic.scope import inner, is_tracing, listeners
 from tfnp_magic.seen import Seen, clock
@@ -41,7 +42,7 @@ def _around_numpy(original: Any) -> Any:
         if not is_tracing():
             return original(self)
         hearing = listeners()
-        arrival = ask(NAME, hearing, arrive, self) if hearing else None
+        arrival = stood(NAME, hearing, self) if hearing else None
         started = clock()
         # Also when nobody hears: what is left out is one conversion, too.
         inner.absorbing += 1
@@ -87,7 +88,7 @@ def _around_numpy_internal(original: Any) -> Any:
         hearing = listeners()
         if not hearing:
             return original(self)
-        arrival = ask("tensor value", hearing, arrive, self)
+        arrival = stood("tensor value", hearing, self)
         started = clock()
         try:
             result = original(self)

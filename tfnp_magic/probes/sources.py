@@ -25,22 +25,45 @@ def is_array_like(value: Any) -> bool:
 
 
 def numpy_memory(value: Any) -> np.ndarray[Any, Any] | None:
-    """The array behind a pandas Series or Index, which a conversion may hand on; or None.
+    """The array behind a pandas object, which a conversion may hand on; or None.
 
     Taking it neither copies nor converts. Of a nullable or sparse dtype it is the array
-    of the values alone: a conversion hands it on where no value is missing. A
-    DataFrame's array is put together on demand, and so is a RangeIndex's at first: None.
+    of the values alone: a conversion hands it on where no value is missing. The array of a
+    DataFrame of several blocks is put together on demand, and so is a RangeIndex's at first:
+    None.
     """
     pandas = sys.modules.get("pandas")
-    if pandas is None or not isinstance(value, pandas.Series | pandas.Index):
+    if pandas is None or not isinstance(value, pandas.Series | pandas.Index | pandas.DataFrame):
         return None
-    if isinstance(value, pandas.RangeIndex):
+    if isinstance(value, pandas.DataFrame):
+        memory = _only_block(value)
+    elif isinstance(value, pandas.RangeIndex):
         memory = value._cache.get("_data")  # made when it was first asked for, and kept
     elif isinstance(value.dtype, np.dtype):
         memory = value.array.to_numpy()
     else:
         memory = next(filter(_is_array, map(value.array.__dict__.get, _WITHIN)), None)
-    return memory if _is_array(memory) and memory.shape == value.shape else None
+    is_whole = isinstance(memory, np.ndarray) and memory.shape == value.shape
+    return memory if is_whole else None
+
+
+def _only_block(frame: Any) -> np.ndarray[Any, Any] | None:
+    """The array of a DataFrame of one block; a block has the columns as its rows.
+
+    Source: ``BlockManager.blocks``, pandas/core/internals/managers.py; 2.2 and 3.1.
+    """
+    blocks = list(getattr(getattr(frame, "_mgr", None), "blocks", ()))
+    only = getattr(blocks[0], "values", None) if len(blocks) == 1 else None
+    return only.T if isinstance(only, np.ndarray) else None
+
+
+def labels_may_be_taken_for_data(value: Any) -> bool:
+    """Whether labels that pandas makes on the way would be as large as all of the data.
+
+    Of a DataFrame of one row or one column, the labels of the long axis are that.
+    """
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, pandas.DataFrame) and 1 in value.shape
 
 
 _WITHIN = ("_data", "_sparse_values")

@@ -8,7 +8,7 @@ from tfnp_magic.activity import FunctionCalls, ModelCalls, Pipeline, Share
 from tfnp_magic.advice.finding import where
 from tfnp_magic.advice.graphs import MANY_RETRACES
 from tfnp_magic.figures import bytes_text, counted, seconds_text, times
-from tfnp_magic.model import Recording
+from tfnp_magic.recording import Recording
 
 MOST = 12
 """Sentences that a report shows; the recording has them all."""

@@ -1,62 +1,72 @@
-"""A recording as HTML that keeps its looks in a notebook that is not trusted.
-
-Jupyter's sanitiser strips ``<style>``, scripts, ``role`` and ``aria-*``, and any style
-with ``var()``: every style is inline, no colour is set for text, and what is marked is
-marked by weight, too.
-"""
+"""A recording as HTML: one section below the other, each of which also stands alone."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
-from tfnp_magic.model import Recording
+from tfnp_magic.recording import Recording
+from tfnp_magic.views import markup
 from tfnp_magic.views.activities import activities
+from tfnp_magic.views.annotated_html import annotated_html
+from tfnp_magic.views.summary import told_rows, untold_rows
 from tfnp_magic.views.text import NUMBERS, joined
-from tfnp_magic.views.wording import cut, plain, remarks, told_findings, totals
+from tfnp_magic.views.timeline_html import timeline_html
+from tfnp_magic.views.wording import cut, remarks, told_findings, totals
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_CELL = "text-align:left;vertical-align:top;padding:2px 8px;white-space:nowrap"
-_NUMBER = "text-align:right;vertical-align:top;padding:2px 8px;white-space:nowrap"
+    from tfnp_magic.advice import Finding
+
 _WRAPPED = "text-align:left;vertical-align:top;padding:2px 8px;white-space:normal;min-width:"
 _LEAST = {"code": "24em", "inner": "8em", "shape": "6em", "values": "16em", "reason": "24em"}
 """Widths that columns of long texts may shrink to; a table as wide as its texts hides most."""
 
-_FINDING = "margin:4px 0;padding-left:1em;text-indent:-0.7em"
+_SECTION = "margin:12px 0"
+_ITEM = "margin:4px 0;padding-left:1em;text-indent:-0.7em"
 
 _LONGEST = 400  # characters of a cell: a line of source may be a file of its own
 _MARKED = ";font-weight:bold;background:rgba(255,80,0,0.25)"
 
 
 def report(recording: Recording) -> str:
-    """Totals in one sentence, the findings, the table, what drove it, and what it does not hold."""
-    parts = [f'<p style="margin:4px 0"><b>{_text(totals(recording))}</b></p>']
-    parts += [
-        f'<p style="{_FINDING}"><b>!</b> {_text(finding.sentence)}</p>'
-        for finding in told_findings(recording)
+    """All sections: from the totals to what the recording lacks; those that say something."""
+    sections = [
+        f'<p style="margin:4px 0"><b>{markup.text(totals(recording))}</b></p>',
+        *map(_finding, told_findings(recording)),
+        *map(_section, (annotated_html(recording), timeline_html(recording))),
+        _section(table(recording.summary()) if recording.ledger else ""),
+        *(_item("\u2013", markup.prose(sentence)) for sentence in activities(recording)),
+        *(f'<p style="margin:4px 0">{markup.prose(remark)}</p>' for remark in remarks(recording)),
     ]
-    if recording.ledger:
-        parts.append(table(recording.summary()))
-    parts += [
-        f'<p style="{_FINDING}">\u2013 {_text(sentence)}</p>' for sentence in activities(recording)
-    ]
-    parts += [f'<p style="margin:4px 0">{_text(remark)}</p>' for remark in remarks(recording)]
-    return f'<div style="text-align:left">{"".join(parts)}</div>'
+    return f'<div style="text-align:left">{"".join(sections)}</div>'
+
+
+def _section(content: str) -> str:
+    return f'<div style="{_SECTION}">{content}</div>' if content else ""
+
+
+def _finding(finding: Finding) -> str:
+    return _item("<b>!</b>", markup.prose(finding.sentence))
+
+
+def _item(mark: str, content: str) -> str:
+    return f'<p style="{_ITEM}">{mark} {content}</p>'
 
 
 def table(summary: pd.DataFrame) -> str:
     """All columns of the summary; silent casts and writable sharing are marked."""
-    columns = joined(summary)
+    columns = joined(told_rows(summary))
     head = "".join(f'<th scope="col" style="{_style(name)}">{name}</th>' for name in columns)
     rows = [
         _row(dict(zip(columns, texts, strict=True)))
         for texts in zip(*columns.values(), strict=True)
     ]
+    more = untold_rows(summary)
+    below = f'<p style="margin:4px 0">{markup.prose(more)}</p>' if more else ""
     return (
         '<div style="overflow-x:auto"><table style="border-collapse:collapse">'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{below}"
     )
 
 
@@ -73,17 +83,11 @@ def _is_hazard(name: str, text: str) -> bool:
 
 
 def _cell(name: str, text: str, marked: bool) -> str:
-    content = _text(cut(text, _LONGEST))
-    if name in ("code", "route"):
-        content = f'<code style="background:none;padding:0">{content}</code>'
+    content = (markup.code if name in ("code", "route") else markup.text)(cut(text, _LONGEST))
     return f'<td style="{_style(name)}{_MARKED if marked else ""}">{content}</td>'
 
 
 def _style(name: str) -> str:
     if name in NUMBERS:
-        return _NUMBER
-    return _WRAPPED + _LEAST[name] if name in _LEAST else _CELL
-
-
-def _text(text: str) -> str:
-    return escape(plain(text))
+        return markup.NUMBER_CELL
+    return _WRAPPED + _LEAST[name] if name in _LEAST else markup.TEXT_CELL

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tfnp_magic.figures import known_sum
-from tfnp_magic.model import Crossing, Recording
+from tfnp_magic.figures import counted, known_sum
+from tfnp_magic.model import Crossing
+from tfnp_magic.recording import Recording
 from tfnp_magic.values import ValueChange, in_words, merge
 from tfnp_magic.views.wording import inner_text, shapes_text
 
@@ -27,6 +28,10 @@ LEDGER_COLUMNS = (
     *COLUMNS, "evidence", "source", "function", "cast_evidence", "move_evidence",
     "values_checked", "values_changed", "largest_relative_error",
 )  # fmt: skip
+
+
+MOST_ROWS = 60
+"""Rows of the table that a report shows; the DataFrame has them all."""
 
 
 def summary_frame(recording: Recording) -> pd.DataFrame:
@@ -60,6 +65,28 @@ def ledger_frame(recording: Recording) -> pd.DataFrame:
             }
         )
     return _frame(rows, LEDGER_COLUMNS)
+
+
+def told_rows(summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows that a report shows: silent casts, then those of most bytes; in their order.
+
+    Parameters
+    ----------
+    summary
+        As `summary_frame` gives it.
+    """
+    if len(summary) <= MOST_ROWS:
+        return summary
+    parts = (summary[name].fillna(0) for name in ("bytes", "copied_bytes", "moved_bytes"))
+    weight = sum(parts).astype("float64").where(summary["cast"] != "silent", float("inf"))
+    heaviest = weight.sort_values(ascending=False, kind="stable").index[:MOST_ROWS]
+    return summary.loc[sorted(heaviest)]
+
+
+def untold_rows(summary: pd.DataFrame) -> str:
+    """A sentence on the rows that a report does not show; empty where it shows all."""
+    more = len(summary) - MOST_ROWS
+    return f"… and {counted(more, 'more row')} of less weight: `rec.summary()`." if more > 0 else ""
 
 
 def grouped(ledger: Iterable[Crossing]) -> list[list[Crossing]]:
@@ -98,9 +125,9 @@ def _row(group: list[Crossing]) -> dict[str, Any]:
         "bytes": known_sum(crossing.nbytes for crossing in group),
         "copied_bytes": known_sum(crossing.copied_bytes for crossing in group),
         "seconds": _seconds(known_sum(crossing.duration_ns for crossing in group)),
-        "reason": _reasons(group),
+        "reason": reasons_text(group),
         "copies": known_sum(crossing.copies for crossing in group),
-        "values": _values_text(group),
+        "values": values_text(group),
         "moved_bytes": known_sum(crossing.moved_bytes for crossing in group),
         "waited_seconds": _seconds(known_sum(crossing.waited_ns for crossing in group)),
     }
@@ -117,7 +144,8 @@ def _values_row(values: ValueChange | None) -> dict[str, Any]:
     }
 
 
-def _values_text(group: list[Crossing]) -> str:
+def values_text(group: list[Crossing]) -> str:
+    """What casts did to the values; empty where that was not looked at."""
     known = [crossing.values for crossing in group if crossing.values is not None]
     return in_words(functools.reduce(merge, known)) if known else ""
 
@@ -126,7 +154,7 @@ def _seconds(nanoseconds: int | None) -> float | None:
     return None if nanoseconds is None else nanoseconds / 1e9
 
 
-def _reasons(group: list[Crossing]) -> str:
+def reasons_text(group: list[Crossing]) -> str:
     """The reason; with several, each with how often it held, the commonest first."""
     counts: Counter[str] = Counter()
     for crossing in group:

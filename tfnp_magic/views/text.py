@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 import shutil
-import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tfnp_magic.model import Recording, kind_of_move
+from tfnp_magic.model import kind_of_move
+from tfnp_magic.recording import Recording
 from tfnp_magic.views.activities import activities
-from tfnp_magic.views.wording import cut, plain, remarks, told_findings, totals, width_of
+from tfnp_magic.views.annotated_text import annotated_text
+from tfnp_magic.views.summary import told_rows, untold_rows
+from tfnp_magic.views.timeline_text import timeline_text
+from tfnp_magic.views.wording import cut, folded, plain, remarks, told_findings, totals, width_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,47 +38,42 @@ _GAP = "  "
 
 
 def report(recording: Recording, width: int | None = None) -> str:
-    """Totals in one sentence, the findings, the table, what drove it, and what it does not hold.
+    """All sections: from the totals to what the recording lacks; those that say something.
 
     Parameters
     ----------
     recording
         A complete recording.
     width
-        Characters per line that the table is folded to; by default the terminal's,
-        and no less than 80.
+        Columns that it is folded to; by default the terminal's, and no less than 80.
     """
     width = width or max(80, shutil.get_terminal_size((120, 24)).columns)
-    parts = [plain(totals(recording))]
-    if told := told_findings(recording):
-        parts += ["", *(_item(plain(finding.sentence), width) for finding in told)]
-    if recording.ledger:
-        parts += ["", table(recording.summary(), width), ""]
-    if drove := activities(recording):
-        parts += [""] * (not recording.ledger)
-        parts += [*(_item(plain(text), width, "-") for text in drove), ""]
-    parts += [plain(remark) for remark in remarks(recording)]
-    return "\n".join(parts).rstrip("\n")
+    sections = [
+        folded(plain(totals(recording)), width),
+        "\n".join(_item(f.sentence, width) for f in told_findings(recording)),
+        annotated_text(recording, width),
+        timeline_text(recording, width),
+        table(recording.summary(), width) if recording.ledger else "",
+        "\n".join(_item(text, width, "-") for text in activities(recording)),
+        "\n".join(folded(plain(remark), width) for remark in remarks(recording)),
+    ]
+    return "\n\n".join(filter(None, sections))
 
 
 def _item(sentence: str, width: int, mark: str = "!") -> str:
     """One finding as an item of a list, folded to the width."""
-    return textwrap.fill(
-        sentence,
-        width,
-        initial_indent=f"  {mark} ",
-        subsequent_indent="    ",
-        break_on_hyphens=False,
-    )
+    return folded(plain(sentence), width, f"  {mark} ", "    ")
 
 
 def table(summary: pd.DataFrame, width: int) -> str:
     """All columns of the summary, pairs of columns joined, folded to the width."""
-    texts = {name: [plain(text) for text in values] for name, values in joined(summary).items()}
+    shown = joined(told_rows(summary))
+    texts = {name: [plain(text) for text in values] for name, values in shown.items()}
     keys = [_column(name, texts[name], width) for name in _KEYS]
     room = width - sum(key.width + len(_GAP) for key in keys)
     columns = [_column(name, values, room) for name, values in texts.items()]
-    return "\n\n".join(_block(block) for block in _folded(columns, keys, width))
+    blocks = [_block(block) for block in _folded(columns, keys, width)]
+    return "\n\n".join([*blocks, *filter(None, [untold_rows(summary)])])
 
 
 def joined(summary: pd.DataFrame) -> dict[str, list[str]]:

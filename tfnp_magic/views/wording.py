@@ -12,10 +12,10 @@ from tfnp_magic.model import (
     IN_GRAPH,
     Crossing,
     Hazard,
-    Recording,
     Site,
     kind_of_move,
 )
+from tfnp_magic.recording import Recording
 
 # Control and format characters, lone surrogates, separators of lines and paragraphs:
 # what steers a terminal, reorders or hides what a reader sees, or cannot be encoded.
@@ -51,6 +51,45 @@ def cut(text: str, limit: int) -> str:
         elif taken > limit:
             return text[:kept] + "…"
     return text
+
+
+def folded(text: str, width: int, first: str = "", rest: str = "") -> str:
+    """Return the text in lines of at most `width` columns, broken at spaces where there are any.
+
+    Parameters
+    ----------
+    text
+        One paragraph, without control characters.
+    width
+        Columns of a line, with what it begins with.
+    first, rest
+        What the first line begins with, and each that follows.
+    """
+    lines, line, start = [], first, first
+    for word in filter(None, text.split(" ")):
+        piece = word
+        while piece:
+            gap = "" if line == start else " "
+            if width_of(line) + len(gap) + width_of(piece) <= width:
+                line += gap + piece
+                break
+            if line != start:
+                lines.append(line)
+                line = start = rest
+                continue
+            taken = _fitting(piece, width - width_of(line))
+            line, piece = line + piece[:taken], piece[taken:]
+    return "\n".join([*lines, line])
+
+
+def _fitting(text: str, room: int) -> int:
+    """How many characters fit into that many columns; at least one."""
+    taken = 0
+    for position, character in enumerate(text):
+        taken += _columns_of(character)
+        if taken > room:
+            return max(position, 1)
+    return len(text)
 
 
 _MOST_LINES = 5
