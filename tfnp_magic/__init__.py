@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from tfnp_magic.saved import RecordingFileError, load
     from tfnp_magic.tracing import trace
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 __all__ = [
     "Crossing", "Recording", "RecordingFileError", "load", "load_ipython_extension", "trace",
     "unload_ipython_extension",

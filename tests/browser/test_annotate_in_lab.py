@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 from collections.abc import Iterator
@@ -13,25 +12,14 @@ from pathlib import Path
 
 import pytest
 
-needed = ("playwright", "jupyterlab", "tensorflow")
-missing = [name for name in needed if importlib.util.find_spec(name) is None]
-if missing:
-    pytest.skip(f"not installed: {', '.join(missing)}", allow_module_level=True)
+from .needs import need
+
+need("playwright", "jupyterlab", "tensorflow")
 
 import nbformat  # noqa: E402
-from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+from playwright.sync_api import BrowserContext, Page  # noqa: E402
 
-from .lab import (  # noqa: E402
-    CHROMIUM,
-    Lab,
-    outputs,
-    run_all_cells,
-    save,
-    start_chromium,
-    wait_until,
-)
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium in the PATH")
+from .lab import Lab, outputs, run_all_cells, save, wait_until  # noqa: E402
 
 PRELUDE = (
     "%load_ext tfnp_magic\nimport numpy as np\nimport tensorflow as tf\na = np.ones(6)\nruns = 0"
@@ -47,26 +35,15 @@ RAISES = "%%interop_trace --annotate --quiet\nx = np.sum(t)\nraise ValueError('o
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    lab = Lab(tmp_path_factory.mktemp("lab"))
-    try:
-        yield lab
-    finally:
-        lab.close()
-
-
-@pytest.fixture(scope="module")
-def ran(lab: Lab) -> Iterator[Page]:
+def ran(lab: Lab, window: BrowserContext) -> Iterator[Page]:
     """A notebook whose cells have been run once, one after the other, by the menu."""
     lab.write("annotated.ipynb", [PRELUDE, TRACED, RAISES])
     lab.wait_until_ready()
-    with sync_playwright() as playwright:
-        browser: Browser = start_chromium(playwright)
-        page = lab.open(browser, "annotated.ipynb", "light")
-        run_all_cells(page)
-        outputs(page, 3).filter(has_text="The annotated cell").wait_for()
-        yield page
-        browser.close()
+    page = lab.open(window, "annotated.ipynb", "light")
+    run_all_cells(page)
+    outputs(page, 3).filter(has_text="The annotated cell").wait_for()
+    yield page
+    page.close()
 
 
 def test_the_copy_stands_below_and_is_renewed_in_its_place(lab: Lab, ran: Page) -> None:

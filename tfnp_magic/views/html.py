@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tfnp_magic.advice import Finding
 
 _WRAPPED = "text-align:left;vertical-align:top;padding:2px 8px;white-space:normal;min-width:"
-_LEAST = {"code": "24em", "inner": "8em", "shape": "6em", "values": "16em", "reason": "24em"}
+_LEAST = {"code": "24em", "inner": "8em", "shape": "6em", "values": "28em", "reason": "48em"}
 """Widths that columns of long texts may shrink to; a table as wide as its texts hides most."""
 
 _SECTION = "margin:12px 0"
@@ -65,7 +65,7 @@ def table(summary: pd.DataFrame) -> str:
     more = untold_rows(summary)
     below = f'<p style="margin:4px 0">{markup.prose(more)}</p>' if more else ""
     return (
-        '<div style="overflow-x:auto"><table style="border-collapse:collapse">'
+        '<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:0">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{below}"
     )
 

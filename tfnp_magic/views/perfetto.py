@@ -33,17 +33,16 @@ What is not known is ``"unknown"``.
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfnp_magic.model import Crossing, Moment
 from tfnp_magic.recording import Recording
 from tfnp_magic.views.lanes import LANES, lane_of
 from tfnp_magic.views.wording import inner_text, plain, shapes_text
-
-if TYPE_CHECKING:
-    import os
 
 _PROCESS = 1
 _CODE = 1
@@ -54,6 +53,8 @@ _Slice = dict[str, Any]
 
 def write(recording: Recording, path: str | os.PathLike[str]) -> None:
     """Write the timeline into a file; what stood there before is replaced.
+
+    One whose name ends in ``.gz`` is compressed, which Perfetto reads, too.
 
     Raises
     ------
@@ -67,7 +68,8 @@ def write(recording: Recording, path: str | os.PathLike[str]) -> None:
     }
     # Perfetto shows JSON's escapes of other than ASCII characters as they are.
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    with open(path, "w", encoding="utf-8") as file:
+    opened = gzip.open if os.fspath(path).endswith(".gz") else open
+    with opened(path, "wt", encoding="utf-8") as file:
         file.write(text)
 
 

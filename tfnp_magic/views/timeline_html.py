@@ -20,7 +20,7 @@ _CELL = "padding:1px 8px;vertical-align:middle;white-space:nowrap"
 _LEFT, _RIGHT = f"text-align:left;{_CELL}", f"text-align:right;{_CELL}"
 _NARROWEST, _PER_CHARACTER = 320, 7  # pixels
 _STRIP = f"padding:1px 0;vertical-align:middle;width:100%;min-width:{_NARROWEST}px"
-_TABLE = "border-collapse:collapse;table-layout:auto;width:100%;max-width:1200px"
+_TABLE = "border-collapse:collapse;margin:0;table-layout:auto;width:100%;max-width:1200px"
 _AXIS = "position:relative;height:1.4em;font-size:90%"
 _TICK = "position:absolute;white-space:nowrap;"
 

@@ -57,7 +57,8 @@ def _table(rows: Sequence[Holding], cells: Sequence[Cells]) -> str:
     )
     body = "".join(_row(*each, fields) for each in zip(rows, cells, strict=True))
     return (
-        '<div style="overflow-x:auto;margin:8px 0"><table style="border-collapse:collapse">'
+        '<div style="overflow-x:auto;margin:8px 0">'
+        '<table style="border-collapse:collapse;margin:0">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
