@@ -144,7 +144,20 @@ def is_private(name: str) -> bool:
     return name.startswith("_")
 
 
-ATTRIBUTES = Way(lambda thing: attributes(thing).items(), attribute)
+def _with_hidden(thing: Any) -> Members:
+    """Give its attributes, and of each whether a property of the same name stands before it."""
+    bases = bases_of(type(thing))
+    for name, value in attributes(thing).items():
+        first = next((namespace_of(base)[name] for base in bases if name in namespace_of(base)), 0)
+        yield (name, is_among(bases_of(type(first)), property)), value
+
+
+def _attribute_or_hidden(container: str, key: tuple[str, bool]) -> str:
+    name, is_hidden = key
+    return f"vars({container})[{name!r}]" if is_hidden else attribute(container, name)
+
+
+ATTRIBUTES = Way(_with_hidden, _attribute_or_hidden)
 
 
 def is_users(cls: type) -> bool:

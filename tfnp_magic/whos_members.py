@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import types
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -63,22 +64,39 @@ def ways_into(thing: Any) -> tuple[Way, ...]:
     return (*((builtin,) if builtin else ()), *own)
 
 
+_ELEMENT = type(vars(collections.namedtuple("_Pair", "one"))["one"])
+"""What a namedtuple's class gives its elements by."""
+
+
+def _gives_element(cls: type, name: Any) -> bool:
+    return type(name) is str and type(namespace_of(cls).get(name)) is _ELEMENT
+
+
 def _fields_of(bases: Iterable[type]) -> tuple[str, ...] | None:
     """Names of a namedtuple's elements; None for another tuple."""
     for base in bases:
         fields = namespace_of(base).get("_fields")
-        if type(fields) is tuple and all(type(name) is str for name in fields):
+        if type(fields) is tuple and all(_gives_element(base, name) for name in fields):
             return fields
     return None
+
+
+_LIKE_THE_USERS = frozenset(
+    id(kind)
+    for kind in (
+        types.SimpleNamespace, collections.ChainMap, collections.UserDict, collections.UserList,
+    )
+)  # fmt: skip
+"""Classes of Python's own whose objects hold what users put in: by id, see `is_among`."""
 
 
 def _has_attributes(bases: Sequence[type]) -> bool:
     """Whether the attributes of such an object are looked at.
 
-    Those of dataclasses, of `types.SimpleNamespace`, and of classes that the user defined.
+    Those of dataclasses, of a few of Python's own, and of classes that the user defined.
     """
     return any(
-        base is types.SimpleNamespace
+        id(base) in _LIKE_THE_USERS
         or type(namespace_of(base).get("__dataclass_fields__")) is dict
         or is_users(base)
         for base in bases

@@ -66,11 +66,15 @@ def _parts_of_keras(thing: Any) -> Members:
         if not is_private(name):
             yield f".{name}", value
             yield from _nearest(f".{name}", value)
-    yield from _layers_of(thing, held)
+    is_model = _is_any(thing, "models.model.Model", "engine.training.Model")
+    if is_model:
+        yield from _layers_of(thing, held, "layers")
     for name, value in held.items():
         if is_private(name) and not _is_bookkeeping(name):
             yield f".{_public_name(thing, name, held)}", value
             yield from _nearest(f".{name}", value)
+    if not is_model:
+        yield from _layers_of(thing, held, "")
     yield from _registered(thing, held)
 
 
@@ -94,18 +98,17 @@ def _is_bookkeeping(name: str) -> bool:
     return name.startswith("_self_") or name in (*_BOOKKEEPING, *_LAYERS, *_REGISTERS)
 
 
-def _layers_of(thing: Any, held: Mapping[str, Any]) -> Members:
-    """Give a model's layers as its property ``layers`` numbers them.
+def _layers_of(thing: Any, held: Mapping[str, Any], public: str) -> Members:
+    """Give a model's layers as its property ``layers`` numbers them; another layer's as held.
 
     Source: ``Sequential.layers`` leaves out the input that Keras put in front.
     """
-    is_model = _is_any(thing, "models.model.Model", "engine.training.Model")
     for name in _LAYERS:
         layers = [layer for layer in _listed(held.get(name)) if _is_keras(layer)]
-        if is_model and layers and _has_input_in_front(thing, layers[0]):
+        if layers and _has_input_in_front(thing, layers[0]):
             del layers[0]
         for number, layer in enumerate(layers):
-            yield f".layers[{number}]" if is_model else f".{name}[{number}]", layer
+            yield f".{public or name}[{number}]", layer
 
 
 def _has_input_in_front(model: Any, layer: Any) -> bool:
@@ -168,7 +171,8 @@ def _is_any(thing: Any, *paths: str) -> bool:
     return any(is_a(thing, f"{package}.{path}") for package in _KERAS for path in paths)
 
 
-_MODULE = "tensorflow.python.module.module.Module"
+_MODULE = "tensorflow.python.trackable.autotrackable.AutoTrackable"
+"""Base of `tf.Module`, `tf.train.Checkpoint`, `tf.random.Generator` and loaded SavedModels."""
 
 
 def _parts_of_module(thing: Any) -> Members:

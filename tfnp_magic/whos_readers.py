@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfnp_magic import facts, whos_arrays, whos_tensors
@@ -35,26 +35,32 @@ def is_known(thing: Any, known: Mapping[int, tuple[str, Reader]]) -> bool:
 
 def _read(thing: Any, kind: str, reader: Reader, here: Here | None) -> Look:
     look = ask(lambda: reader(thing)) or Look(Holding(), [Part(id(thing), None)])
-    sizes = [part.nbytes for part in look.parts if part.nbytes is not None]
-    nbytes = sum(sizes) if look.parts and len(sizes) == len(look.parts) else None
-    found = filled(
+    filled(
         look.facts,
         kind=kind,
-        nbytes=nbytes,
-        mirrors=_places(look.mirrors) if look.mirrors else (),
-        unlocated=_places(filter(_is_unlocated, (*look.parts, *look.mirrors))),
+        nbytes=_sum_of(look.parts),
+        mirrors=_places(look.mirrors),
+        unlocated=_places(
+            [*filter(_is_unlocated, look.parts), *filter(_is_unlocated, look.mirrors)]
+        ),
         conversions=() if here is None else conversions_of(thing, kind, look, here),
     )
-    return look._replace(facts=found)
+    return look
 
 
-def _places(parts: Iterable[Part]) -> tuple[str, ...]:
-    return tuple(sorted({part.place for part in parts}))
+def _sum_of(parts: Sequence[Part]) -> int | None:
+    """Bytes of all parts; None where one's are unknown, or there is none."""
+    sizes = [part.nbytes for part in parts if part.nbytes is not None]
+    return sum(sizes) if sizes and len(sizes) == len(parts) else None
+
+
+def _places(parts: Sequence[Part]) -> tuple[str, ...]:
+    return tuple(sorted({part.place for part in parts})) if parts else ()
 
 
 def _is_unlocated(part: Part) -> bool:
     """Whether bytes elsewhere than in host memory are known to be there, but not their address."""
-    return bool(part.nbytes) and part.place != facts.HOST and part.span is None
+    return part.place != facts.HOST and bool(part.nbytes) and part.span is None
 
 
 def known_types() -> dict[int, tuple[str, Reader]]:

@@ -87,9 +87,14 @@ def _extents(parts: Sequence[Sequence[Part]]) -> Iterator[_Extent]:
                 yield _Extent(part.place, *span, owner, part.view, _is_dense(part.view))
 
 
+def _is_gapless(view: np.ndarray[Any, Any] | None) -> bool:
+    """Whether the elements fill their span in C order; a tensor's do."""
+    return view is None or view.flags.c_contiguous
+
+
 def _is_dense(view: np.ndarray[Any, Any] | None) -> bool:
-    """Whether the elements fill their span, in whatever order of the axes; a tensor's do."""
-    if view is None:
+    """Whether the elements fill their span, in whatever order of the axes."""
+    if view is None or _is_gapless(view):
         return True
     expected = view.itemsize
     steps = zip(view.strides, view.shape, strict=True)
@@ -144,8 +149,8 @@ def _share(one: Any, other: Any) -> bool | None:
 def bytes_by_place(parts: Iterable[Part]) -> dict[str, int]:
     """Bytes of one group's parts in each place, no byte twice; at most the union of their spans."""
     once = list({part.key: part for part in parts}.values())
-    if len(once) == 1:  # as for most names, of which there may be very many
-        return {once[0].place: _held_bytes(once)}
+    if len(once) == 1 and _is_gapless(once[0].view):  # most names, and there may be very many
+        return {once[0].place: once[0].nbytes or 0}
     places = {part.place for part in once}
     return {place: _held_bytes([part for part in once if part.place == place]) for place in places}
 

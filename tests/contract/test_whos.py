@@ -577,3 +577,37 @@ def test_what_is_broken_is_unknown_and_the_rest_is_listed():
 def test_an_array_of_a_class_with_broken_properties_is_read_below_them():
     row = row_of(np.zeros(3).view(BrokenArray))
     assert (row.shape, row.nbytes, row.note) == ((3,), 24, "BrokenArray")
+
+
+def unlike_arrays():
+    """Give arrays that differ from another one in a single fact that their conversion goes by."""
+    room = np.zeros(4096, np.uint8)
+    start = -room.ctypes.data % 64
+    aligned = room[start : start + 64].view(np.float32)
+    read_only = aligned[:]
+    read_only.flags.writeable = False
+    return {
+        "aligned": aligned,
+        "unaligned": room[start + 4 : start + 68].view(np.float32),
+        "read_only": read_only,
+        "longer": room[start : start + 128].view(np.float32),
+        "of_integers": aligned.view(np.int32),
+        "of_booleans": room[start : start + 64].view(np.bool_),
+        "swapped": aligned.view(aligned.dtype.newbyteorder()),
+        "gapped": room[start : start + 128].view(np.float32)[::2],
+        "masked": np.ma.masked_array(aligned, np.zeros(16, bool)),
+        "of_objects": np.array([None] * 8),
+        "empty": aligned[:0],
+    }
+
+
+def test_of_many_arrays_each_is_told_what_it_is_told_alone():
+    tf.constant(1)
+    arrays = unlike_arrays()
+    together = {row.name: row.conversions for row in take_inventory(arrays).rows}
+    backwards = {f"{99 - n}": array for n, array in enumerate(arrays.values())}
+    others = take_inventory(backwards).rows
+    alone = {name: take_inventory({name: a}).rows[0].conversions for name, a in arrays.items()}
+    assert together == alone
+    assert sorted(map(repr, together.values())) == sorted(repr(row.conversions) for row in others)
+    assert len(set(map(repr, alone.values()))) > 7, "they must not be told all the same"

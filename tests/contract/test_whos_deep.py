@@ -80,6 +80,24 @@ class Colour(enum.Enum):
     RED = 1
 
 
+class Untrue(tuple):
+    """A tuple that looks like a named one."""
+
+    _fields = ("left",)
+    __slots__ = ()
+
+
+class Hiding:
+    """A property stands before the attribute of its name."""
+
+    def __init__(self, held):
+        vars(self)["held"] = held
+
+    @property
+    def held(self):
+        return None
+
+
 A, B = np.zeros(3), np.ones(4)
 CONTAINERS = [
     ([A], "x[0]"),
@@ -108,6 +126,11 @@ CONTAINERS = [
     (Record(1, A), "x._cache"),
     (Slotted(A), "x.values"),
     (types.SimpleNamespace(a=A), "x.a"),
+    (collections.ChainMap({}, {"w": A}), "x.maps[1]['w']"),
+    (collections.UserDict(w=A), "x.data['w']"),
+    (collections.UserList([1, A]), "x.data[1]"),
+    (Untrue([1, A]), "x[1]"),
+    (Hiding(A), "vars(x)['held']"),
     (Plain(a=Plain(b=A)), "x.a.b"),
     (Plain(**{"not a name": A, "class": 1}), "vars(x)['not a name']"),
     (named(1, A), "x[1]"),
@@ -265,6 +288,23 @@ def test_all_of_a_module_is_found():
     }  # fmt: skip
     variables = {id(variable) for variable in module.variables}
     assert variables <= {id(thing) for thing in found.values()}
+
+
+def test_what_tensorflow_made_of_a_module_is_looked_into_too(tmp_path):
+    tf.saved_model.save(Layered(), str(tmp_path))
+    loaded = tf.saved_model.load(str(tmp_path))
+    assert {"loaded.w", "loaded.listed[0]", "loaded.named['a']"} <= set(through(loaded=loaded))
+    checkpoint = tf.train.Checkpoint(module=Layered())
+    assert "checkpoint.module.w" in through(checkpoint=checkpoint)
+    assert "generator._state_var" in through(generator=tf.random.Generator.from_seed(1))
+
+
+def test_layers_within_a_layer_are_called_by_its_attributes():
+    attention = keras.layers.MultiHeadAttention(2, 2)
+    attention(tf.ones((1, 2, 4)), tf.ones((1, 2, 4)))
+    assert {"attention._query_dense.kernel", "attention._output_dense.bias"} <= set(
+        through(attention=attention)
+    )
 
 
 def sequential():

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfnp_magic import whos, whos_sharing
+from tfnp_magic.facts import span_of_array
 from tfnp_magic.whos import Group, InventoryError, take_inventory
 from tfnp_magic.whos_look import Part
 from tfnp_magic.whos_sharing import bytes_by_place, partition_of
@@ -76,6 +77,16 @@ def test_groups_are_what_shared_memory_connects(picks):
 
 
 @settings(max_examples=30, deadline=None)
+@given(views())
+def test_a_span_is_from_the_lowest_byte_to_behind_the_highest(pick):
+    array = make([pick])["v00"]
+    touched = addresses(array)
+    span = span_of_array(array)
+    if touched:
+        assert (span.start, span.stop) == (min(touched), max(touched) + array.itemsize)
+    assert bool(span.nbytes) == bool(touched)
+
+
 @given(st.lists(views(), max_size=8))
 def test_totals_lie_between_the_bytes_touched_and_the_bytes_listed(picks):
     arrays = make(picks)

@@ -20,6 +20,7 @@ _WIDEST = {"name": 48, "kind": 32, "shape": 32, "dtype": 40, "device": 40, "shar
 _NARROWEST = {"name": 24}
 """Columns that a field keeps where the page is narrow; `_LEAST` where nothing is said here."""
 _LEAST = 10
+"""Columns that any field keeps, the name too where all others are as narrow as they may be."""
 
 _IS = ("name", "kind", "shape", "dtype", "device", "size")
 _HAS = ("name", "layout", "shares", "converting")
@@ -126,6 +127,7 @@ def _narrowed(widths: dict[str, int], width: int) -> dict[str, int]:
     widths = dict(widths)
     while _taken(widths) > width:
         room = {field: n for field, n in widths.items() if n > _NARROWEST.get(field, _LEAST)}
+        room = room or {field: n for field, n in widths.items() if n > _LEAST}
         if not room:
             break
         widths[max(room, key=lambda field: widths[field])] -= 1
