@@ -30,11 +30,11 @@ def cells_of(figures: Figures) -> dict[str, str]:
     """The figures as short text; what does not apply is empty."""
     silent, casts = figures.silent_casts, figures.casts
     return {
-        "count": _number_text(figures.count),
+        "count": number_text(figures.count),
         "copied": amount_text(figures.copied),
         "moved": amount_text(figures.moved) if figures.moves else "",
         "time": time_text(figures.duration),
-        "casts": f"{_number_text(silent)} silent" if silent else _number_text(casts) * bool(casts),
+        "casts": f"{number_text(silent)} silent" if silent else number_text(casts) * bool(casts),
     }
 
 
@@ -58,7 +58,8 @@ def _least(amount: Amount, text: str) -> str:
     return AT_LEAST + text if amount.known else UNKNOWN
 
 
-def _number_text(number: int) -> str:
+def number_text(number: int) -> str:
+    """All digits, or so many that a row fits a terminal."""
     return f"{number:,}" if number < _LARGEST_NUMBER else f"{number:.1e}"
 
 

@@ -23,7 +23,6 @@ _NUMBER = f"text-align:right;white-space:nowrap;{_PADDING}"
 _CODE = f"text-align:left;{_PADDING};padding-left:1.6em"
 _SUMMARY = "list-style-position:outside;cursor:pointer"
 _DETAILS = "margin:2px 0 6px 0;padding-left:1.2em;max-width:60em;white-space:normal"
-_LEGEND = "margin:4px 0"
 _HEADING = f"text-align:left;{_PADDING};padding-top:8px"
 
 _LONGEST = 400  # columns of code
@@ -37,11 +36,7 @@ def annotated_html(recording: Recording) -> str:
     table = _Table(columns_of(blocks))
     rows = "".join(table.block(block, headed=len(blocks) > 1) for block in blocks)
     legend = "; ".join(["Shaded by the share of the column's sum", *signs_of(blocks)])
-    return (
-        '<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:0">'
-        f"<thead><tr>{table.head()}</tr></thead><tbody>{rows}</tbody></table></div>"
-        f'<p style="{_LEGEND}">{markup.text(legend)}.</p>'
-    )
+    return markup.table(table.head(), rows) + markup.paragraph(f"{markup.text(legend)}.")
 
 
 class _Table:
@@ -91,8 +86,7 @@ class _Table:
 
 
 def _code(text: str) -> str:
-    shown = markup.text(cut(text, _LONGEST))
-    return f'<code style="background:none;padding:0;white-space:pre">{shown}</code>'
+    return markup.code(cut(text, _LONGEST), ";white-space:pre")
 
 
 def _unfolding(row: Row) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 
 from tfnp_magic.recording import Recording
 from tfnp_magic.views.annotated import (
@@ -17,7 +16,7 @@ from tfnp_magic.views.annotated import (
     rows_of,
     signs_of,
 )
-from tfnp_magic.views.wording import cut, width_of
+from tfnp_magic.views.wording import cut, folded, width_of
 
 MARKS = " ░▒▓█"
 """How hot a line is: nothing, then up to a quarter, a half, three quarters, and all."""
@@ -100,7 +99,7 @@ def _legend(blocks: list[Block], width: int) -> str:
     """What the signs mean."""
     marks = f"{MARKS[1:]} largest share of count, copied, moved or time: up to 25, 50, 75, 100 %"
     signs = [sign.replace(" ", _UNBROKEN) for sign in (marks, *signs_of(blocks))]
-    return textwrap.fill("; ".join(signs), width).replace(_UNBROKEN, " ")
+    return folded("; ".join(signs), width).replace(_UNBROKEN, " ")
 
 
 _UNBROKEN = "\N{NO-BREAK SPACE}"

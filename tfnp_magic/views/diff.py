@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfnp_magic.recording import Recording
 from tfnp_magic.views.edited import without_figures
-from tfnp_magic.views.lines import figures_of
+from tfnp_magic.views.frames import frame_of
+from tfnp_magic.views.lines import figures_of, figures_row
 from tfnp_magic.views.pairing import TRACED, Key, Pairs, Side, pairs_of, side_of
 
 if TYPE_CHECKING:
@@ -49,14 +50,11 @@ def diff_frame(before: Recording, after: Recording) -> pd.DataFrame:
     TypeError
         Where `after` is no recording.
     """
-    import pandas as pd
-
     if not isinstance(after, Recording):
         raise TypeError(_no_recording(after))
     sides = side_of(before), side_of(after)
-    frame = pd.DataFrame([_cells(row, *sides) for row in _rows(*sides)], columns=list(COLUMNS))
-    # Said for every column: pandas would infer others for an empty recording.
-    return frame.astype({name: _dtype(name) for name in COLUMNS})
+    rows = [_cells(row, *sides) for row in _rows(*sides)]
+    return frame_of(rows, {name: _dtype(name) for name in COLUMNS})
 
 
 def _no_recording(other: Any) -> str:
@@ -149,16 +147,8 @@ def _text_of(row: _Row, before: Side, after: Side) -> tuple[str, str]:
 
 
 def _figures(side: Side, key: Key | None) -> dict[str, Any]:
-    figures = figures_of(side.crossings.get(key, []))
-    nanoseconds = figures.duration.exact
-    return {
-        "count": figures.count,
-        "bytes": figures.nbytes.exact,
-        "copied_bytes": figures.copied.exact,
-        "moved_bytes": figures.moved.exact,
-        "seconds": None if nanoseconds is None else nanoseconds / 1e9,
-        "silent_casts": figures.silent_casts,
-    }
+    row = figures_row(figures_of(side.crossings.get(key, [])))
+    return {name: row[name] for name in FIGURES}
 
 
 def _dtype(name: str) -> str:

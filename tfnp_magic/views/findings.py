@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.advice import Finding, findings
 from tfnp_magic.recording import Recording
+from tfnp_magic.views.frames import frame_of, seconds
 from tfnp_magic.views.wording import inner_text
 
 if TYPE_CHECKING:
@@ -43,12 +44,8 @@ def findings_frame(recording: Recording) -> pd.DataFrame:
         ``seconds`` (float64)
             That it took in all; NaN where not told.
     """
-    import pandas as pd
-
     rows = [_row(rank, finding) for rank, finding in enumerate(findings(recording), 1)]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    # Said for every column: pandas would infer others for a clean cell.
-    return frame.astype({name: _DTYPES.get(name, "str") for name in COLUMNS})
+    return frame_of(rows, {name: _DTYPES.get(name, "str") for name in COLUMNS})
 
 
 _DTYPES = {
@@ -60,7 +57,6 @@ _DTYPES = {
 def _row(rank: int, finding: Finding) -> dict[str, Any]:
     line, inner = finding.site
     place = line or inner
-    duration_ns = finding.duration_ns
     return {
         "rank": rank,
         "kind": finding.kind,
@@ -73,5 +69,5 @@ def _row(rank: int, finding: Finding) -> dict[str, Any]:
         "bytes": finding.nbytes,
         "copied_bytes": finding.copied_bytes,
         "moved_bytes": finding.moved_bytes,
-        "seconds": None if duration_ns is None else duration_ns / 1e9,
+        "seconds": seconds(finding.duration_ns),
     }

@@ -16,42 +16,32 @@ from tfnp_magic.views.wording import cut, remarks, told_findings, totals
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tfnp_magic.advice import Finding
 
 _WRAPPED = "text-align:left;vertical-align:top;padding:2px 8px;white-space:normal;min-width:"
 _LEAST = {"code": "24em", "inner": "8em", "shape": "6em", "values": "28em", "reason": "48em"}
 """Widths that columns of long texts may shrink to; a table as wide as its texts hides most."""
 
 _SECTION = "margin:12px 0"
-_ITEM = "margin:4px 0;padding-left:1em;text-indent:-0.7em"
 
 _LONGEST = 400  # characters of a cell: a line of source may be a file of its own
-_MARKED = ";font-weight:bold;background:rgba(255,80,0,0.25)"
 
 
 def report(recording: Recording) -> str:
     """All sections: from the totals to what the recording lacks; those that say something."""
+    told, more_findings = told_findings(recording)
     sections = [
-        f'<p style="margin:4px 0"><b>{markup.text(totals(recording))}</b></p>',
-        *map(_finding, told_findings(recording)),
+        markup.paragraph(f"<b>{markup.text(totals(recording))}</b>"),
+        *(markup.item("<b>!</b>", markup.prose(finding.sentence)) for finding in told),
         *map(_section, (annotated_html(recording), timeline_html(recording))),
         _section(table(recording.summary()) if recording.ledger else ""),
-        *(_item("\u2013", markup.prose(sentence)) for sentence in activities(recording)),
-        *(f'<p style="margin:4px 0">{markup.prose(remark)}</p>' for remark in remarks(recording)),
+        *(markup.item("\u2013", markup.prose(sentence)) for sentence in activities(recording)),
+        *(markup.paragraph(markup.prose(each)) for each in remarks(recording, more_findings)),
     ]
     return f'<div style="text-align:left">{"".join(sections)}</div>'
 
 
 def _section(content: str) -> str:
     return f'<div style="{_SECTION}">{content}</div>' if content else ""
-
-
-def _finding(finding: Finding) -> str:
-    return _item("<b>!</b>", markup.prose(finding.sentence))
-
-
-def _item(mark: str, content: str) -> str:
-    return f'<p style="{_ITEM}">{mark} {content}</p>'
 
 
 def table(summary: pd.DataFrame) -> str:
@@ -63,11 +53,8 @@ def table(summary: pd.DataFrame) -> str:
         for texts in zip(*columns.values(), strict=True)
     ]
     more = untold_rows(summary)
-    below = f'<p style="margin:4px 0">{markup.prose(more)}</p>' if more else ""
-    return (
-        '<div style="overflow-x:auto"><table style="border-collapse:collapse;margin:0">'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{below}"
-    )
+    below = markup.paragraph(markup.prose(more)) if more else ""
+    return markup.table(head, "".join(rows)) + below
 
 
 def _row(texts: dict[str, str]) -> str:
@@ -84,7 +71,7 @@ def _is_hazard(name: str, text: str) -> bool:
 
 def _cell(name: str, text: str, marked: bool) -> str:
     content = (markup.code if name in ("code", "route") else markup.text)(cut(text, _LONGEST))
-    return f'<td style="{_style(name)}{_MARKED if marked else ""}">{content}</td>'
+    return f'<td style="{_style(name)}{markup.MARKED if marked else ""}">{content}</td>'
 
 
 def _style(name: str) -> str:

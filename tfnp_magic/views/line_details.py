@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,8 +9,8 @@ from tfnp_magic.figures import counted, times
 from tfnp_magic.model import Crossing, Site
 from tfnp_magic.views.amounts import amount_text, time_text
 from tfnp_magic.views.lines import NOTHING, Amount, Line, figures_of
-from tfnp_magic.views.summary import grouped, reasons_text, values_text
-from tfnp_magic.views.wording import inner_text, shapes_text
+from tfnp_magic.views.summary import grouped, reasons_text, shapes_of, values_text
+from tfnp_magic.views.wording import arrow, inner_text
 
 MOST = 12
 """Details of one line that a report shows; the DataFrames have them all."""
@@ -88,13 +87,9 @@ def _of_route(group: list[Crossing]) -> Detail:
 
 def _data(group: list[Crossing]) -> Iterator[Fact]:
     """``shape (32, 64), float64 → float32``."""
-    shapes: Counter[tuple[int, ...]] = Counter()
-    for crossing in group:
-        shapes.update(crossing.shapes)
-    others = sum(crossing.other_shapes for crossing in group)
-    if shapes or others:
-        yield Fact(f"shape {shapes_text(dict(shapes), others)}")
-    yield Fact(_arrow(group[0].dtype_from, group[0].dtype_to))
+    if shapes := shapes_of(group):
+        yield Fact(f"shape {shapes}")
+    yield Fact(arrow(group[0].dtype_from, group[0].dtype_to))
 
 
 def _cast(group: list[Crossing]) -> Iterator[Fact]:
@@ -121,7 +116,7 @@ def _storage(group: list[Crossing], copied: Amount) -> str:
 
 
 def _devices(crossing: Crossing, moves: dict[str, Amount]) -> Iterator[Fact]:
-    devices = _arrow(crossing.device_from, crossing.device_to)
+    devices = arrow(crossing.device_from, crossing.device_to)
     if not moves:
         yield Fact(devices)
     for moved in moves.values():
@@ -148,10 +143,6 @@ def _caller(site: Site) -> Iterator[Fact]:
     if line is not None and inner is not None and inner[:2] != line[:2]:
         of = "" if line.source == inner.source else f" of {line.source}"
         yield Fact(f"line {line.line}{of} runs it")
-
-
-def _arrow(one: str, other: str) -> str:
-    return one if one == other else f"{one} → {other}"
 
 
 def _bytes(amount: Amount, verb: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfnp_magic.model import KINDS_OF_MOVE, Crossing, Place, kind_of_move
 from tfnp_magic.recording import Recording
+from tfnp_magic.views.frames import frame_of, seconds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,11 +145,11 @@ def lines_of(recording: Recording) -> list[Line]:
             line = _at(lines, caller)
             line.called.add(crossing)
             line.calls.append(crossing)
-    traced = _traced(recording)
+    traced = traced_sources(recording)
     return sorted(lines.values(), key=lambda line: _order(line.place, traced))
 
 
-def _traced(recording: Recording) -> set[str]:
+def traced_sources(recording: Recording) -> set[str]:
     """What the traced code is called in places: a cell's title; a file's may be relative there."""
     if recording.source:
         return {recording.title}
@@ -188,15 +189,12 @@ def by_line_frame(recording: Recording) -> pd.DataFrame:
         seconds NaN where a part is unknown; ``line`` is missing for what happened on no line
         that is known. The columns of the first kind add up to the ledger's totals.
     """
-    import pandas as pd
-
-    frame = pd.DataFrame([_row(line) for line in lines_of(recording)], columns=list(COLUMNS))
-    # Said for every column: pandas would infer others for an empty recording.
-    return frame.astype({name: _dtype(name) for name in COLUMNS})
+    rows = list(map(_row, lines_of(recording)))
+    return frame_of(rows, {name: _dtype(name) for name in COLUMNS})
 
 
 def _row(line: Line) -> dict[str, Any]:
-    place, own, called = line.place, _figures_row(line.own), _figures_row(line.called)
+    place, own, called = line.place, figures_row(line.own), figures_row(line.called)
     moves = {kind: line.own.moves.get(kind, NOTHING).exact for kind in KINDS_OF_MOVE}
     return {
         "source": place.source if place else "",
@@ -209,14 +207,14 @@ def _row(line: Line) -> dict[str, Any]:
     }
 
 
-def _figures_row(figures: Figures) -> dict[str, Any]:
-    nanoseconds = figures.duration.exact
+def figures_row(figures: Figures) -> dict[str, Any]:
+    """The figures as a DataFrame has them; None where a part is not known."""
     return {
         "count": figures.count,
         "bytes": figures.nbytes.exact,
         "copied_bytes": figures.copied.exact,
         "moved_bytes": figures.moved.exact,
-        "seconds": None if nanoseconds is None else nanoseconds / 1e9,
+        "seconds": seconds(figures.duration.exact),
         "casts": figures.casts,
         "silent_casts": figures.silent_casts,
     }

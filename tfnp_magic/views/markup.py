@@ -17,6 +17,9 @@ TEXT_CELL = "text-align:left;vertical-align:top;padding:2px 8px;white-space:nowr
 
 NUMBER_CELL = "text-align:right;vertical-align:top;padding:2px 8px;white-space:nowrap"
 
+MARKED = ";font-weight:bold;background:rgba(255,80,0,0.25)"
+"""What a cell's style has besides where it holds what can hurt."""
+
 _STRONGEST = 0.6
 """Opacity up to which text on it has a contrast of 4.5, on white and on #111 alike."""
 
@@ -26,15 +29,41 @@ def text(content: str) -> str:
     return escape(plain(content))
 
 
-def code(content: str) -> str:
-    """The text as code, without the notebook's own background."""
-    return f'<code style="background:none;padding:0">{text(content)}</code>'
+def code(content: str, style: str = "") -> str:
+    """The text as code, without the notebook's own background; in a style of its own besides."""
+    return f'<code style="background:none;padding:0{style}">{text(content)}</code>'
 
 
 def heat(share: float) -> str:
     """Declare a background for a share from 0 to 1; empty for 0. The number must stand on it."""
     opacity = round(min(share, 1.0) * _STRONGEST, 2)
     return f";background:rgba(255,80,0,{opacity})" if opacity > 0 else ""
+
+
+def paragraph(content: str) -> str:
+    """Markup as a paragraph."""
+    return f'<p style="margin:4px 0">{content}</p>'
+
+
+def item(mark: str, content: str) -> str:
+    """Markup as an item of a list, behind a mark."""
+    return f'<p style="margin:4px 0;padding-left:1em;text-indent:-0.7em">{mark} {content}</p>'
+
+
+def table(head: str, body: str, style: str = "", around: str = "") -> str:
+    """A table of a row of headings and rows, which scrolls by itself where it is too wide.
+
+    Parameters
+    ----------
+    head, body
+        Cells of the one, and whole rows.
+    style, around
+        What the table's style, and that of the box around it, have besides.
+    """
+    return (
+        f'<div style="overflow-x:auto{around}"><table style="border-collapse:collapse;margin:0'
+        f'{style}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 def prose(sentence: str) -> str:

@@ -16,6 +16,7 @@ from tfnp_magic.line_ends import END
 from tfnp_magic.model import Crossing, Place
 from tfnp_magic.recording import Recording
 from tfnp_magic.views.edited import anywhere, bare, edited_lines, in_order, rest, similar
+from tfnp_magic.views.lines import traced_sources
 
 Key = tuple[str, int]
 """Source and line; the traced code's own source is `TRACED`, as its name changes."""
@@ -54,7 +55,8 @@ def side_of(recording: Recording) -> Side:
     lines = END.split(recording.source) if recording.source else []
     cell = {number: bare(line) for number, line in enumerate(lines, 1)}
     side = Side(recording.title, cell, {}, {})
-    traced = _names_of_traced(recording)
+    # Of a file, the path in its places may be relative.
+    traced = {recording.title, *traced_sources(recording)}
     for crossing in recording.ledger:
         place = crossing.site.inner or crossing.site.line
         key = None
@@ -63,14 +65,6 @@ def side_of(recording: Recording) -> Side:
             side.places.setdefault(key, place)
         side.crossings.setdefault(key, []).append(crossing)
     return side
-
-
-def _names_of_traced(recording: Recording) -> set[str]:
-    """What places call the traced code: a cell's title; of a file, its path may be relative."""
-    if recording.source:
-        return {recording.title}
-    lines = (crossing.site.line for crossing in recording.ledger)
-    return {recording.title, *(line.source for line in lines if line is not None)}
 
 
 class Pairs(NamedTuple):

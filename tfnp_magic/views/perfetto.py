@@ -42,7 +42,7 @@ from typing import Any
 from tfnp_magic.model import Crossing, Moment
 from tfnp_magic.recording import Recording
 from tfnp_magic.views.lanes import LANES, lane_of
-from tfnp_magic.views.wording import inner_text, plain, shapes_text
+from tfnp_magic.views.wording import arrow, inner_text, plain, shapes_text
 
 _PROCESS = 1
 _CODE = 1
@@ -139,8 +139,8 @@ def _facts(crossing: Crossing) -> dict[str, Any]:
         "inner": inner_text(crossing.site),
         "route": crossing.route,
         "direction": crossing.direction,
-        "dtype": _arrow(crossing.dtype_from, crossing.dtype_to),
-        "device": _arrow(crossing.device_from, crossing.device_to),
+        "dtype": arrow(crossing.dtype_from, crossing.dtype_to),
+        "device": arrow(crossing.device_from, crossing.device_to),
         "cast": crossing.cast,
         "storage": crossing.storage,
         "reason": crossing.reason,
@@ -177,10 +177,6 @@ def _known(value: int | None) -> int | str:
 
 def _microseconds(nanoseconds: int | None) -> float | str:
     return "unknown" if nanoseconds is None else nanoseconds / 1000
-
-
-def _arrow(before: str, after: str) -> str:
-    return before if before == after else f"{before} → {after}"
 
 
 def _slice(

@@ -12,6 +12,7 @@ from tfnp_magic.figures import counted, known_sum
 from tfnp_magic.model import Crossing
 from tfnp_magic.recording import Recording
 from tfnp_magic.values import ValueChange, in_words, merge
+from tfnp_magic.views.frames import frame_of, seconds
 from tfnp_magic.views.wording import inner_text, shapes_text
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def summary_frame(recording: Recording) -> pd.DataFrame:
         (float64) are NaN where an op ran around the conversion or that was not told apart,
         the other columns are pandas' default for text. An empty recording gives no rows.
     """
-    return _frame([_row(group) for group in grouped(recording.ledger)], COLUMNS)
+    return frame_of(list(map(_row, grouped(recording.ledger))), _dtypes(COLUMNS))
 
 
 def ledger_frame(recording: Recording) -> pd.DataFrame:
@@ -64,7 +65,7 @@ def ledger_frame(recording: Recording) -> pd.DataFrame:
                 "function": place.function if place else "",
             }
         )
-    return _frame(rows, LEDGER_COLUMNS)
+    return frame_of(rows, _dtypes(LEDGER_COLUMNS))
 
 
 def told_rows(summary: pd.DataFrame) -> pd.DataFrame:
@@ -111,9 +112,6 @@ def _line(crossing: Crossing) -> float:
 def _row(group: list[Crossing]) -> dict[str, Any]:
     first = group[0]
     line = first.site.line
-    shapes: Counter[tuple[int, ...]] = Counter()
-    for crossing in group:
-        shapes.update(crossing.shapes)
     fields = {field.name: getattr(first, field.name) for field in dataclasses.fields(Crossing)}
     return {
         **{name: fields[name] for name in COLUMNS if name in fields},
@@ -121,16 +119,24 @@ def _row(group: list[Crossing]) -> dict[str, Any]:
         "code": line.code if line else "",
         "inner": inner_text(first.site),
         "count": sum(crossing.count for crossing in group),
-        "shape": shapes_text(dict(shapes), sum(crossing.other_shapes for crossing in group)),
+        "shape": shapes_of(group),
         "bytes": known_sum(crossing.nbytes for crossing in group),
         "copied_bytes": known_sum(crossing.copied_bytes for crossing in group),
-        "seconds": _seconds(known_sum(crossing.duration_ns for crossing in group)),
+        "seconds": seconds(known_sum(crossing.duration_ns for crossing in group)),
         "reason": reasons_text(group),
         "copies": known_sum(crossing.copies for crossing in group),
         "values": values_text(group),
         "moved_bytes": known_sum(crossing.moved_bytes for crossing in group),
-        "waited_seconds": _seconds(known_sum(crossing.waited_ns for crossing in group)),
+        "waited_seconds": seconds(known_sum(crossing.waited_ns for crossing in group)),
     }
+
+
+def shapes_of(group: list[Crossing]) -> str:
+    """The shapes of all crossings, with how often each was seen; empty where none was."""
+    shapes: Counter[tuple[int, ...]] = Counter()
+    for crossing in group:
+        shapes.update(crossing.shapes)
+    return shapes_text(dict(shapes), sum(crossing.other_shapes for crossing in group))
 
 
 def _values_row(values: ValueChange | None) -> dict[str, Any]:
@@ -150,10 +156,6 @@ def values_text(group: list[Crossing]) -> str:
     return in_words(functools.reduce(merge, known)) if known else ""
 
 
-def _seconds(nanoseconds: int | None) -> float | None:
-    return None if nanoseconds is None else nanoseconds / 1e9
-
-
 def reasons_text(group: list[Crossing]) -> str:
     """The reason; with several, each with how often it held, the commonest first."""
     counts: Counter[str] = Counter()
@@ -164,12 +166,8 @@ def reasons_text(group: list[Crossing]) -> str:
     return "; ".join(f"{count} x {reason}" for reason, count in counts.most_common())
 
 
-def _frame(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
-    import pandas as pd
-
-    frame = pd.DataFrame(rows, columns=list(columns))
-    # Said for every column: pandas would infer others for an empty recording.
-    return frame.astype({name: _DTYPES.get(name, "str") for name in columns})
+def _dtypes(columns: Iterable[str]) -> dict[str, str]:
+    return {name: _DTYPES.get(name, "str") for name in columns}
 
 
 _DTYPES = {

@@ -8,7 +8,6 @@ prints differs from version to version.
 from __future__ import annotations
 
 import re
-import shutil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfnp_magic.model import kind_of_move
@@ -17,7 +16,17 @@ from tfnp_magic.views.activities import activities
 from tfnp_magic.views.annotated_text import annotated_text
 from tfnp_magic.views.summary import told_rows, untold_rows
 from tfnp_magic.views.timeline_text import timeline_text
-from tfnp_magic.views.wording import cut, folded, plain, remarks, told_findings, totals, width_of
+from tfnp_magic.views.wording import (
+    arrow,
+    cut,
+    folded,
+    page_width,
+    plain,
+    remarks,
+    told_findings,
+    totals,
+    width_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,15 +56,16 @@ def report(recording: Recording, width: int | None = None) -> str:
     width
         Columns that it is folded to; by default the terminal's, and no less than 80.
     """
-    width = width or max(80, shutil.get_terminal_size((120, 24)).columns)
+    width = page_width(width)
+    told, more_findings = told_findings(recording)
     sections = [
         folded(plain(totals(recording)), width),
-        "\n".join(_item(f.sentence, width) for f in told_findings(recording)),
+        "\n".join(_item(f.sentence, width) for f in told),
         annotated_text(recording, width),
         timeline_text(recording, width),
         table(recording.summary(), width) if recording.ledger else "",
         "\n".join(_item(text, width, "-") for text in activities(recording)),
-        "\n".join(folded(plain(remark), width) for remark in remarks(recording)),
+        "\n".join(folded(plain(remark), width) for remark in remarks(recording, more_findings)),
     ]
     return "\n\n".join(filter(None, sections))
 
@@ -87,8 +97,8 @@ def joined(summary: pd.DataFrame) -> dict[str, list[str]]:
         "line": [str(line) if isinstance(line, int) else "?" for line in columns["line"]],
         "explicit": ["yes" if explicit else "no" for explicit in columns["explicit"]],
         "count": [_number(count) for count in columns["count"]],
-        "dtype": _arrows(columns["dtype_from"], columns["dtype_to"]),
-        "device": _arrows(columns["device_from"], columns["device_to"]),
+        "dtype": list(map(arrow, columns["dtype_from"], columns["dtype_to"])),
+        "device": list(map(arrow, columns["device_from"], columns["device_to"])),
         "bytes": [_number(nbytes) for nbytes in columns["bytes"]],
         "copied bytes": [_number(nbytes) for nbytes in columns["copied_bytes"]],
         "copies": [_number(number) for number in columns["copies"]],
@@ -122,10 +132,6 @@ _OFTEN_EMPTY = ("inner", "values", "moved", "waited")
 def _number(value: Any) -> str:
     """``1,234``; ``?`` for pandas' missing value."""
     return f"{value:,}" if isinstance(value, int) else "?"
-
-
-def _arrows(left: list[str], right: list[str]) -> list[str]:
-    return [a if a == b else f"{a} → {b}" for a, b in zip(left, right, strict=True)]
 
 
 class _Column(NamedTuple):

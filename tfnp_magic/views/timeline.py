@@ -15,7 +15,7 @@ from typing import NamedTuple
 from tfnp_magic.figures import counted
 from tfnp_magic.model import IN_GRAPH, Crossing
 from tfnp_magic.recording import Recording
-from tfnp_magic.views.amounts import amount_text, time_text
+from tfnp_magic.views.amounts import amount_text, number_text, time_text
 from tfnp_magic.views.axis import ticks_of
 from tfnp_magic.views.lanes import REST, Bars, Lane, Span, bars_of
 from tfnp_magic.views.wording import cut, plain, width_of
@@ -50,7 +50,7 @@ def rows_of(lanes: list[Lane], span: Span, number: int) -> list[Row]:
 
 def _row(lane: Lane, bars: Bars) -> Row:
     cells = {
-        "count": _number(lane.count),
+        "count": number_text(lane.count),
         "bytes": amount_text(lane.nbytes),
         "time": time_text(lane.duration),
         "peak": _peak(bars) if lane.moments else "",
@@ -61,13 +61,8 @@ def _row(lane: Lane, bars: Bars) -> Row:
 def _peak(bars: Bars) -> str:
     """``85 %`` of its time, or ``12 x``."""
     if not bars.is_time:
-        return f"{_number(math.ceil(bars.peak - 1e-9))} x"
-    return f"{_number(round(100 * bars.peak))} %" if bars.peak >= 0.01 else "<1 %"
-
-
-def _number(number: int) -> str:
-    """All digits, or so many that a row fits a terminal."""
-    return f"{number:,}" if number < 10**7 else f"{number:.1e}"
+        return f"{number_text(math.ceil(bars.peak - 1e-9))} x"
+    return f"{number_text(round(100 * bars.peak))} %" if bars.peak >= 0.01 else "<1 %"
 
 
 def places_of(lane: Lane, room: int) -> str:

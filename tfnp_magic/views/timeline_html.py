@@ -20,7 +20,7 @@ _CELL = "padding:1px 8px;vertical-align:middle;white-space:nowrap"
 _LEFT, _RIGHT = f"text-align:left;{_CELL}", f"text-align:right;{_CELL}"
 _NARROWEST, _PER_CHARACTER = 320, 7  # pixels
 _STRIP = f"padding:1px 0;vertical-align:middle;width:100%;min-width:{_NARROWEST}px"
-_TABLE = "border-collapse:collapse;margin:0;table-layout:auto;width:100%;max-width:1200px"
+_WIDE = ";table-layout:auto;width:100%;max-width:1200px"
 _AXIS = "position:relative;height:1.4em;font-size:90%"
 _TICK = "position:absolute;white-space:nowrap;"
 
@@ -37,11 +37,8 @@ def timeline_html(recording: Recording) -> str:
     ticks = ticks_of(span, 4)
     body = "".join(_table_row(row, span) for row in rows)
     remarks = markup.text(" ".join(remarks_of(recording, rows, span)))
-    return (
-        f'<div style="overflow-x:auto"><table style="{_TABLE}"><thead><tr>{_head()}</tr></thead>'
-        f"<tbody>{body}{_axis(ticks)}</tbody></table></div>"
-        f'<p style="margin:4px 0">{remarks}</p>'
-    )
+    table = markup.table(_head(), f"{body}{_axis(ticks)}", _WIDE)
+    return table + markup.paragraph(remarks)
 
 
 def _head() -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import textwrap
 
 from tfnp_magic.recording import Recording
 from tfnp_magic.views.axis import Tick, ticks_of
 from tfnp_magic.views.lanes import Lane, Span, lanes_of, span_of
 from tfnp_magic.views.timeline import LINES, NUMBERS, Row, places_of, remarks_of, rows_of
-from tfnp_magic.views.wording import width_of
+from tfnp_magic.views.wording import folded, width_of
 
 _LEVELS = " ▁▂▃▄▅▆▇█"
 _MARK = "╵"
@@ -39,8 +38,8 @@ def timeline_text(recording: Recording, width: int) -> str:
     page = [_line(["", *NUMBERS, LINES], "timeline", widths, number)]
     page += [_lane(row, place, widths) for row, place in zip(rows, places, strict=True)]
     page.append(" " * (widths[0] + len(_GAP)) + _axis(ticks_of(span, max(number // 14, 1)), number))
-    remarks = textwrap.wrap(" ".join(remarks_of(recording, rows, span)), width)
-    return "\n".join(line.rstrip() for line in [*page, *remarks])
+    remarks = folded(" ".join(remarks_of(recording, rows, span)), width)
+    return "\n".join(line.rstrip() for line in [*page, remarks])
 
 
 def _fitting(lanes: list[Lane], span: Span, width: int) -> list[Row]:

@@ -154,15 +154,16 @@ def _shares(row: Holding, group: Group | None) -> str:
     parts = []
     if group is not None:
         others = (name for name in group.names if name != row.name)
-        parts.append(f"{group.number}: {_first_of(others, len(group.names) - 1)}")
+        parts.append(f"{group.number}: {first_of(others, len(group.names) - 1, _PARTNERS)}")
     if row.also:
-        parts.append(f"{SAME} {_first_of(iter(row.also), len(row.also))}")
+        parts.append(f"{SAME} {first_of(row.also, len(row.also), _PARTNERS)}")
     return "; ".join(parts)
 
 
-def _first_of(names: Iterable[str], number: int) -> str:
-    shown = ", ".join(itertools.islice(names, _PARTNERS))
-    return f"{shown} and {number - _PARTNERS:,} more" if number > _PARTNERS else shown
+def first_of(names: Iterable[str], number: int, most: int) -> str:
+    """``a, b, c and 12 more``, of so many names."""
+    shown = ", ".join(itertools.islice(names, most))
+    return f"{shown} and {number - most:,} more" if number > most else shown
 
 
 def brief(conversion: Conversion) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tfnp_magic.figures import bytes_text, counted, known_sum
+from tfnp_magic.views.whos_cells import brief
 from tfnp_magic.views.whos_words import listed
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def copied_text(conversion: Conversion) -> str:
 
 def in_full(conversion: Conversion) -> str:
     """``np.asarray: view``, ``tf.constant: copy of 4.0 to 8.0 MB``."""
-    text = f"{conversion.route}: {conversion.outcome}"
+    text = brief(conversion)
     amount = copied_text(conversion)
     if conversion.outcome == "move":
         amount = "" if conversion.moved_bytes is None else bytes_text(conversion.moved_bytes)

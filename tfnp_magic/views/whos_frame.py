@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
+from tfnp_magic.views.whos_cells import first_of
 from tfnp_magic.views.whos_converting import in_full
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def _others(group: Group | None, name: str) -> str:
     if group is None:
         return ""
     others = (other for other in group.names if other != name)
-    shown = ", ".join(itertools.islice(others, _MOST_PARTNERS))
-    more = len(group.names) - 1 - _MOST_PARTNERS
-    return f"{shown} and {more:,} more" if more > 0 else shown
+    return first_of(others, len(group.names) - 1, _MOST_PARTNERS)
 
 
 def _whys(conversions: Any) -> list[str]:

@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from tfnp_magic.whos import Inventory
     from tfnp_magic.whos_look import Conversion, Holding
 
-_MARKED = ";font-weight:bold;background:rgba(255,80,0,0.25)"
 _LINE = ";border-bottom:1px solid #888888"
-_PARAGRAPH = '<p style="margin:4px 0">'
-_ITEM = '<p style="margin:4px 0;padding-left:1em;text-indent:-0.7em">'
 _LIST = "margin:4px 0;padding-left:1.2em;white-space:normal;min-width:24em"
 _WIDEST = {"name": 48, "shape": 40, "shares": 60}
 
@@ -37,17 +34,17 @@ def html(inventory: Inventory) -> str:
     shown = rows_shown(inventory)
     cells = cells_of(shown, inventory.groups)
     parts = [
-        f"{_PARAGRAPH}<b>{markup.text(totals(inventory))}</b></p>",
-        *(f"{_ITEM}<b>!</b> {markup.text(sentence)}</p>" for sentence in warnings(inventory)),
+        markup.paragraph(f"<b>{markup.text(totals(inventory))}</b>"),
+        *(markup.item("<b>!</b>", markup.text(each)) for each in warnings(inventory)),
         _table(shown, cells),
-        *(
-            f"{_PARAGRAPH}{markup.prose(each)}</p>"
-            for each in (legend(cells), hidden(inventory))
-            if each
-        ),
-        *(f"{_ITEM}\u2013 {markup.text(sentence)}</p>" for sentence in remarks(inventory)),
+        *map(_paragraph, filter(None, (legend(cells), hidden(inventory)))),
+        *(markup.item("\u2013", markup.text(each)) for each in remarks(inventory)),
     ]
     return f'<div style="text-align:left">{"".join(parts)}</div>'
+
+
+def _paragraph(sentence: str) -> str:
+    return markup.paragraph(markup.prose(sentence))
 
 
 def _table(rows: Sequence[Holding], cells: Sequence[Cells]) -> str:
@@ -56,11 +53,7 @@ def _table(rows: Sequence[Holding], cells: Sequence[Cells]) -> str:
         f'<th scope="col" style="{_style(field)}{_LINE}">{HEADINGS[field]}</th>' for field in fields
     )
     body = "".join(_row(*each, fields) for each in zip(rows, cells, strict=True))
-    return (
-        '<div style="overflow-x:auto;margin:8px 0">'
-        '<table style="border-collapse:collapse;margin:0">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    return markup.table(head, body, around=";margin:8px 0")
 
 
 def _row(row: Holding, cells: Cells, fields: Sequence[str]) -> str:
@@ -72,7 +65,7 @@ def _row(row: Holding, cells: Cells, fields: Sequence[str]) -> str:
 
 
 def _cell(row: Holding, cells: Cells, field: str) -> str:
-    marked = _MARKED if field == "layout" and cells.is_marked else ""
+    marked = markup.MARKED if field == "layout" and cells.is_marked else ""
     if field == "converting":
         content = _conversions(row.conversions)
     else:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tfnp_magic.views.whos_cells import HEADINGS, LEGEND, SAME, Cells, cells_of, rows_shown
 from tfnp_magic.views.whos_converting import reasons
 from tfnp_magic.views.whos_words import NOTHING, hidden, remarks, totals, warnings
-from tfnp_magic.views.wording import cut, folded, plain, width_of
+from tfnp_magic.views.wording import cut, folded, page_width, plain, width_of
 
 if TYPE_CHECKING:
     from tfnp_magic.whos import Inventory
@@ -37,7 +36,7 @@ def text(inventory: Inventory, width: int | None = None) -> str:
     width
         Columns of the terminal; by default the present one's, and no less than 80.
     """
-    width = width or max(80, shutil.get_terminal_size((120, 24)).columns)
+    width = page_width(width)
     if not inventory.rows:
         return "\n".join(_folded([NOTHING, *inventory.remarks], width))
     shown = rows_shown(inventory)
@@ -54,19 +53,15 @@ def text(inventory: Inventory, width: int | None = None) -> str:
 
 
 def _folded(sentences: Sequence[str], width: int) -> list[str]:
-    return [_fill(plain(sentence), width, "", "") for sentence in sentences if sentence]
+    return [folded(plain(sentence), width) for sentence in sentences if sentence]
 
 
 def _items(sentences: Sequence[str], width: int, mark: str) -> list[str]:
-    return [_fill(plain(sentence), width, f"  {mark} ", "    ") for sentence in sentences]
+    return [folded(plain(sentence), width, f"  {mark} ", "    ") for sentence in sentences]
 
 
 def _under(heading: str, items: list[str]) -> list[str]:
     return [heading, *items] if items else []
-
-
-def _fill(sentence: str, width: int, first: str, others: str) -> str:
-    return folded(sentence, width, first, others)
 
 
 def legend(cells: Sequence[Cells]) -> str:

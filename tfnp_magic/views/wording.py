@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import unicodedata
 
 from tfnp_magic.advice import Finding, findings
@@ -90,6 +91,16 @@ def _fitting(text: str, room: int) -> int:
         if taken > room:
             return max(position, 1)
     return len(text)
+
+
+def page_width(width: int | None) -> int:
+    """Columns that a text is folded to: by default the terminal's, and no less than 80."""
+    return width or max(80, shutil.get_terminal_size((120, 24)).columns)
+
+
+def arrow(before: str, after: str) -> str:
+    """``float64 → float32``; one of them where they are the same."""
+    return before if before == after else f"{before} → {after}"
 
 
 _MOST_LINES = 5
@@ -222,13 +233,15 @@ _MOST_FINDINGS = 12
 """Findings that a report tells; the recording has them all."""
 
 
-def told_findings(recording: Recording) -> list[Finding]:
-    """The findings that a report shows, the worst first."""
-    return findings(recording)[:_MOST_FINDINGS]
+def told_findings(recording: Recording) -> tuple[list[Finding], int]:
+    """The findings that a report shows, the worst first; and how many more there are."""
+    found = findings(recording)
+    told = found[:_MOST_FINDINGS]
+    return told, len(found) - len(told)
 
 
-def remarks(recording: Recording) -> list[str]:
-    """Sentences on what the table does not hold: small things, losses, blind spots."""
+def remarks(recording: Recording, more_findings: int = 0) -> list[str]:
+    """Sentences on what the report does not show: small things, losses, blind spots."""
     sentences = []
     if recording.housekeeping:
         sentences.append(
@@ -236,8 +249,8 @@ def remarks(recording: Recording) -> list[str]:
             f"asked for ({bytes_text(recording.housekeeping_bytes)}): axes, shapes, Python "
             f"numbers, scalars of the libraries' own.{_small_moves(recording)}"
         )
-    if (more := len(findings(recording)) - _MOST_FINDINGS) > 0:
-        sentences.append(f"Not shown: {counted(more, 'more finding')}.")
+    if more_findings:
+        sentences.append(f"Not shown: {counted(more_findings, 'more finding')}.")
     if recording.hazards_unwatched:
         number = counted(recording.hazards_unwatched, "more conversion")
         sentences.append(f"Not watched: the memory that {number} shared: too many, or too large.")
