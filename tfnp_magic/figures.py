@@ -15,6 +15,16 @@ def known_sum(values: Iterable[int | None]) -> int | None:
     return total
 
 
+def plus(total: int | None, part: int | None) -> int | None:
+    """The sum with one part more; None where either is not known."""
+    return None if total is None or part is None else total + part
+
+
+def less(total: int | None, part: int | None) -> int | None:
+    """The sum with one part less; None where either is not known."""
+    return None if total is None or part is None else total - part
+
+
 def bytes_text(nbytes: int | None) -> str:
     """``1.5 MB``; powers of 1000; exact below 1 kB."""
     if nbytes is None:

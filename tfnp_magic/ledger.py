@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tfnp_magic.figures import less, plus
 from tfnp_magic.model import MAX_SHAPES, Crossing, Site, Verdict, kind_of_move
 from tfnp_magic.recording import Recording
 from tfnp_magic.values import merge
@@ -27,12 +28,12 @@ def crossing_of(site: Site, route: Route, seen: Seen, verdict: Verdict) -> Cross
 def count(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
     """Count one conversion more."""
     crossing.count += 1
-    crossing.nbytes = _sum(crossing.nbytes, seen.nbytes)
-    crossing.copied_bytes = _sum(crossing.copied_bytes, verdict.storage.copied_bytes)
-    crossing.copies = _sum(crossing.copies, verdict.storage.copies)
-    crossing.moved_bytes = _sum(crossing.moved_bytes, verdict.move.nbytes)
-    crossing.duration_ns = _sum(crossing.duration_ns, seen.duration_ns)
-    crossing.waited_ns = _sum(crossing.waited_ns, seen.waited_ns)
+    crossing.nbytes = plus(crossing.nbytes, seen.nbytes)
+    crossing.copied_bytes = plus(crossing.copied_bytes, verdict.storage.copied_bytes)
+    crossing.copies = plus(crossing.copies, verdict.storage.copies)
+    crossing.moved_bytes = plus(crossing.moved_bytes, verdict.move.nbytes)
+    crossing.duration_ns = plus(crossing.duration_ns, seen.duration_ns)
+    crossing.waited_ns = plus(crossing.waited_ns, seen.waited_ns)
     values = verdict.cast.values
     if values is not None:
         crossing.values = values if crossing.values is None else merge(crossing.values, values)
@@ -46,26 +47,18 @@ def count(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
 def uncount(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
     """Take one conversion out again: more was seen of it."""
     crossing.count -= 1
-    crossing.nbytes = _less(crossing.nbytes, seen.nbytes)
-    crossing.copied_bytes = _less(crossing.copied_bytes, verdict.storage.copied_bytes)
-    crossing.copies = _less(crossing.copies, verdict.storage.copies)
-    crossing.moved_bytes = _less(crossing.moved_bytes, verdict.move.nbytes)
-    crossing.duration_ns = _less(crossing.duration_ns, seen.duration_ns)
-    crossing.waited_ns = _less(crossing.waited_ns, seen.waited_ns)
+    crossing.nbytes = less(crossing.nbytes, seen.nbytes)
+    crossing.copied_bytes = less(crossing.copied_bytes, verdict.storage.copied_bytes)
+    crossing.copies = less(crossing.copies, verdict.storage.copies)
+    crossing.moved_bytes = less(crossing.moved_bytes, verdict.move.nbytes)
+    crossing.duration_ns = less(crossing.duration_ns, seen.duration_ns)
+    crossing.waited_ns = less(crossing.waited_ns, seen.waited_ns)
     if crossing.shapes.get(seen.shape):
         crossing.shapes[seen.shape] -= 1
         if not crossing.shapes[seen.shape]:
             del crossing.shapes[seen.shape]
     else:
         crossing.other_shapes -= 1
-
-
-def _less(total: int | None, part: int | None) -> int | None:
-    return None if total is None or part is None else total - part
-
-
-def _sum(total: int | None, part: int | None) -> int | None:
-    return None if total is None or part is None else total + part
 
 
 def keep_house(recording: Recording, seen: Seen) -> None:

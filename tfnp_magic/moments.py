@@ -13,6 +13,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tfnp_magic.figures import plus
 from tfnp_magic.model import MAX_MOMENTS, Crossing, Moment
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class MomentLog:
             moment.stop_ns = stop
         if start < moment.start_ns:
             moment.start_ns = start
-        # Not by `_sum`: this is what each conversion costs.
+        # Not by `plus`: this is what each conversion costs.
         if moment.busy_ns is not None:
             moment.busy_ns = None if busy is None else moment.busy_ns + busy
         nbytes = seen.nbytes
@@ -153,12 +154,8 @@ def _join(moment: Moment, other: Moment) -> None:
     moment.start_ns = min(moment.start_ns, other.start_ns)
     moment.stop_ns = max(moment.stop_ns, other.stop_ns)
     moment.count += other.count
-    moment.busy_ns = _sum(moment.busy_ns, other.busy_ns)
-    moment.nbytes = _sum(moment.nbytes, other.nbytes)
-
-
-def _sum(total: int | None, part: int | None) -> int | None:
-    return None if total is None or part is None else total + part
+    moment.busy_ns = plus(moment.busy_ns, other.busy_ns)
+    moment.nbytes = plus(moment.nbytes, other.nbytes)
 
 
 def _less(total: int | None, part: int | None) -> int | None:

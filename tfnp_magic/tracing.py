@@ -71,7 +71,6 @@ class Trace:
         self._scope = Scope(self._recorder)
         self._watch = ImportWatch(self._hook)
         self._look = Look() if graph else None
-        self._started = 0
         self.running = False
         self._complete = False
 
@@ -84,7 +83,7 @@ class Trace:
                 self._hook()
             else:
                 self._watch.on()
-            self._started = self._recorder.started_ns = clock()
+            self._recorder.started_ns = clock()
         except BaseException:
             self.stop()
             raise
@@ -99,7 +98,7 @@ class Trace:
         """
         if self.running:
             try:
-                self.recording.duration_ns = clock() - self._started
+                self.recording.duration_ns = clock() - self._recorder.started_ns
                 self.recording.error = error
                 self._come_out()
             except BaseException:  # an interrupt: nothing of ours may stay in

@@ -14,9 +14,9 @@ from typing import Any
 from tfnp_magic import facts, runtime
 from tfnp_magic.model import HOST_DEVICE, is_custom, is_remote
 from tfnp_magic.placement import HANDLES
-from tfnp_magic.verdict import COPY, INFERRED, OBSERVED, UNKNOWN, VIEW
+from tfnp_magic.verdict import COPY, INFERRED, OBSERVED, VIEW
 from tfnp_magic.whos_entering import Here, is_foreign, of_array, of_frame, of_series
-from tfnp_magic.whos_look import MOVE, REFUSED, Conversion, Holding, Look, Part, ask, is_a
+from tfnp_magic.whos_look import MOVE, Conversion, Holding, Look, Part, ask, is_a, refused, unknown
 
 __all__ = ["Here", "conversions_of"]
 
@@ -51,14 +51,6 @@ def conversions_of(thing: Any, kind: str, look: Look, here: Here) -> tuple[Conve
     return ask(lambda: told(thing, look, here)) or ()
 
 
-def _refused(route: str, reason: str) -> Conversion:
-    return Conversion(route, REFUSED, 0, 0, INFERRED, reason)
-
-
-def _unknown(route: str, reason: str) -> Conversion:
-    return Conversion(route, UNKNOWN, None, None, "", reason)
-
-
 def _copied(route: str, reason: str) -> Conversion:
     return Conversion(route, COPY, None, 0, INFERRED, reason)
 
@@ -73,13 +65,13 @@ def _both(tell: Callable[[str, str], Conversion], reason: str) -> tuple[Conversi
 def _of_tensor(tensor: Any, look: Look, _: Here) -> tuple[Conversion, ...]:
     found, part = look.facts, look.parts[0]
     if found.dtype in HANDLES:
-        return _both(_refused, f"a {found.dtype} stands for data elsewhere: NumPy cannot have it")
+        return _both(refused, f"a {found.dtype} stands for data elsewhere: NumPy cannot have it")
     if found.computed is not True:
-        return _both(_unknown, "its op may not have run yet")
+        return _both(unknown, "its op may not have run yet")
     if found.dtype == _TEXT:
         return _both(_copied, "each string becomes a Python object of its own")
     if part.nbytes is None:
-        return _both(_unknown, "its size is not known")
+        return _both(unknown, "its size is not known")
     return _in_place(tensor, found, part) if part.place == facts.HOST else _elsewhere(look, part)
 
 
@@ -117,9 +109,9 @@ def _is_lent_writable(tensor: Any, found: Holding) -> bool:
 def _scalar(tensor: Any, found: Holding, nbytes: int) -> tuple[Conversion, ...]:
     numpy = Conversion(NUMPY, COPY, nbytes, 0, INFERRED, "becomes a NumPy scalar")
     if _has_no_buffer(found.dtype):
-        return (_refused(ASARRAY, f"NumPy cannot read a {found.dtype} scalar in place"), numpy)
+        return (refused(ASARRAY, f"NumPy cannot read a {found.dtype} scalar in place"), numpy)
     if is_a(tensor, _WEAK):
-        return (_refused(ASARRAY, "NumPy cannot read a weak scalar in place"), numpy)
+        return (refused(ASARRAY, "NumPy cannot read a weak scalar in place"), numpy)
     reason = "host memory, read in place; the array is read-only"
     return Conversion(ASARRAY, VIEW, 0, 0, OBSERVED, reason), numpy
 
@@ -136,16 +128,16 @@ def _elsewhere(look: Look, part: Part) -> tuple[Conversion, ...]:
     """A tensor in another device's memory: its mirror in host memory serves, once it has one."""
     nbytes, place = part.nbytes or 0, part.place
     if is_custom(place):
-        return _both(_unknown, "its device is of a program's own: what it does is not known")
+        return _both(unknown, "its device is of a program's own: what it does is not known")
     if is_remote(place):
-        return _both(_unknown, "another process has it: a read would fetch it from there")
+        return _both(unknown, "another process has it: a read would fetch it from there")
     if look.facts.shape == () and _has_no_buffer(look.facts.dtype):
-        return _both(_unknown, "a scalar on another device that NumPy has no dtype for")
+        return _both(unknown, "a scalar on another device that NumPy has no dtype for")
     if not nbytes:
-        return _both(_unknown, f"no elements to move from {place}")
+        return _both(unknown, f"no elements to move from {place}")
     mirrored = _has_host_mirror(look, part)
     if mirrored is None:
-        return _both(_unknown, "whether host memory has a mirror of it is not known")
+        return _both(unknown, "whether host memory has a mirror of it is not known")
     if mirrored:
         reason = "its mirror in host memory serves it"
         return (
@@ -177,16 +169,16 @@ def _of_variable(_: Any, look: Look, here: Here) -> tuple[Conversion, ...]:
     """
     found, parts = look.facts, look.parts
     if found.backing_device is None:
-        return _both(_unknown, "it is not built yet, or another library has its values")
+        return _both(unknown, "it is not built yet, or another library has its values")
     if len(parts) > 1:
-        return _both(_unknown, f"which of its {len(parts)} replicas is read, its strategy decides")
+        return _both(unknown, f"which of its {len(parts)} replicas is read, its strategy decides")
     if found.dtype in HANDLES:
-        return _both(_refused, f"a {found.dtype} stands for data elsewhere: NumPy cannot have it")
+        return _both(refused, f"a {found.dtype} stands for data elsewhere: NumPy cannot have it")
     if found.dtype == _TEXT:
         return _both(_copied, "each string becomes a Python object of its own")
     (part,), device = parts, here.placed(found.dtype or "")
     if device is None or is_foreign(device) or is_foreign(part.place):
-        return _both(_unknown, "its device, or the one that reads it, is not this process's own")
+        return _both(unknown, "its device, or the one that reads it, is not this process's own")
     by = facts.HOST if device == HOST_DEVICE else device
     moves = (part.place != by) + (by != facts.HOST)
     return _of_read(part, moves, _why_read(part.place, by))
@@ -222,12 +214,12 @@ def _of_ragged(_: Any, look: Look, __: Here) -> tuple[Conversion, ...]:
     """Its values and splits are read by ``.numpy()`` each, and its rows made of them."""
     found = look.facts
     if found.computed is not True:
-        return (_unknown(NUMPY, "its ops may not have run yet"),)
+        return (unknown(NUMPY, "its ops may not have run yet"),)
     if found.dtype == _TEXT:
         return (_copied(NUMPY, "each string becomes a Python object of its own"),)
     moved, sizes = _moved_in_parts(look), [part.nbytes for part in look.parts]
     if moved is None or None in sizes:
-        return (_unknown(NUMPY, "not all of its parts are known to be at hand"),)
+        return (unknown(NUMPY, "not all of its parts are known to be at hand"),)
     reason = "copies values and row splits; rows of one length are put together once more"
     if moved:
         reason = f"its parts are moved first; then it {reason}"
@@ -242,12 +234,7 @@ def _moved_in_parts(look: Look) -> int | None:
         if part.place == facts.HOST:
             continue
         mirrored = _has_host_mirror(look, part)
-        if (
-            mirrored is None
-            or part.nbytes is None
-            or is_custom(part.place)
-            or is_remote(part.place)
-        ):
+        if mirrored is None or part.nbytes is None or is_foreign(part.place):
             return None
         total += 0 if mirrored else part.nbytes
     return total
@@ -255,21 +242,21 @@ def _moved_in_parts(look: Look) -> int | None:
 
 def _of_sparse(_: Any, __: Look, ___: Here) -> tuple[Conversion, ...]:
     reason = "NumPy makes an array of one object of it; tf.sparse.to_dense gives a Tensor"
-    return (_refused(ASARRAY, reason),)
+    return (refused(ASARRAY, reason),)
 
 
 def _of_slices(_: Any, __: Look, ___: Here) -> tuple[Conversion, ...]:
     reason = "NumPy makes an array of one object of it; tf.convert_to_tensor gives a Tensor"
-    return (_refused(ASARRAY, reason),)
+    return (refused(ASARRAY, reason),)
 
 
 def _of_tensor_array(_: Any, __: Look, ___: Here) -> tuple[Conversion, ...]:
     reason = "NumPy makes an array of one object of it; its stack() gives a Tensor"
-    return (_refused(ASARRAY, reason),)
+    return (refused(ASARRAY, reason),)
 
 
 def _of_symbol(_: Any, __: Look, ___: Here) -> tuple[Conversion, ...]:
-    return (_refused(ASARRAY, "it has no values: it stands for a tensor of a graph"),)
+    return (refused(ASARRAY, "it has no values: it stands for a tensor of a graph"),)
 
 
 _TOLD: dict[str, Callable[[Any, Look, Here], tuple[Conversion, ...]]] = {

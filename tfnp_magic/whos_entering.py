@@ -19,8 +19,8 @@ import numpy as np
 from tfnp_magic import facts, runtime
 from tfnp_magic.model import HOST_DEVICE, is_custom, is_host, is_remote
 from tfnp_magic.placement import placed_on
-from tfnp_magic.verdict import COPY, INFERRED, OBSERVED, UNKNOWN, VIEW
-from tfnp_magic.whos_look import MOVE, REFUSED, Conversion, Look, bases_of
+from tfnp_magic.verdict import COPY, INFERRED, OBSERVED, VIEW
+from tfnp_magic.whos_look import MOVE, Conversion, Look, bases_of, refused, unknown
 
 CONSTANT, OPERATOR, SQUEEZE = "tf.constant", "t - a", "tf.squeeze"
 
@@ -120,7 +120,10 @@ def _of_array(array: Any, data: _Array, look: Look, here: Here) -> tuple[Convers
     if isinstance(entry, Conversion):
         return (entry,)
     if not _copies_as_an_array_does(array):
-        return (_unknown("its class has a copy() of its own"), entry.as_argument(entry.operator))
+        return (
+            unknown(CONSTANT, "its class has a copy() of its own"),
+            entry.as_argument(entry.operator),
+        )
     masked = len(look.parts) > 1
     return entry.as_constant(masked), entry.as_argument(entry.operator)
 
@@ -136,18 +139,20 @@ def _entry(data: _Array, look: Look, here: Here) -> _Entry | Conversion:
     """Tell where the data goes; a whole answer where its dtype or device has one already."""
     dtype = _tensor_dtype(data.dtype)
     if dtype is None:
-        return _refused(f"TensorFlow has no dtype for {facts.name_of_dtype(data.dtype)}")
+        return refused(CONSTANT, f"TensorFlow has no dtype for {facts.name_of_dtype(data.dtype)}")
     if dtype == _OBJECTS:
-        return _unknown("Python objects: strings are copied one by one, others are refused")
+        return unknown(
+            CONSTANT, "Python objects: strings are copied one by one, others are refused"
+        )
     if dtype == _TEXT:
         return Conversion(CONSTANT, COPY, None, 0, INFERRED, "strings are copied one by one")
     if not data.size:
         return Conversion(CONSTANT, COPY, 0, 0, INFERRED, "no elements")
     device = here.placed(dtype)
     if device is None:
-        return _unknown("where TensorFlow puts tensors is not known before its first op")
+        return unknown(CONSTANT, "where TensorFlow puts tensors is not known before its first op")
     if device != HOST_DEVICE and is_foreign(device):
-        return _unknown(f"what happens on the way to {device} is not known")
+        return unknown(CONSTANT, f"what happens on the way to {device} is not known")
     return _Entry(data, bool(look.facts.aligned), dtype, device)
 
 
@@ -226,14 +231,6 @@ def _shared(route: str, data: _Array) -> str:
     return f"64-byte aligned: the tensor shares its memory{changes}"
 
 
-def _refused(reason: str) -> Conversion:
-    return Conversion(CONSTANT, REFUSED, 0, 0, INFERRED, reason)
-
-
-def _unknown(reason: str) -> Conversion:
-    return Conversion(CONSTANT, UNKNOWN, None, None, "", reason)
-
-
 # ---- pandas -----------------------------------------------------------------------------
 
 
@@ -258,8 +255,8 @@ def _of_other_series(look: Look) -> Conversion:
     if look.facts.dtype in ("str", _TEXT):
         return Conversion(CONSTANT, COPY, None, 0, INFERRED, "strings are copied one by one")
     if len(look.parts) > 1:
-        return _unknown("pandas makes an array of tuples, which TensorFlow does not take")
-    return _unknown("pandas makes its NumPy array when asked")
+        return unknown(CONSTANT, "pandas makes an array of tuples, which TensorFlow does not take")
+    return unknown(CONSTANT, "pandas makes its NumPy array when asked")
 
 
 def of_frame(_: Any, look: Look, here: Here) -> tuple[Conversion, ...]:
@@ -281,7 +278,7 @@ def _of_blocks(look: Look, here: Here) -> Conversion:
     joined = _joined([part.view for part in look.parts])
     device = None if joined is None else here.placed(joined.name)
     if joined is None or device is None or is_foreign(device):
-        return _unknown("pandas joins its columns, by their dtypes, when asked")
+        return unknown(CONSTANT, "pandas joins its columns, by their dtypes, when asked")
     nbytes = int(np.prod([length or 0 for length in look.facts.shape or ()])) * joined.itemsize
     moved = 0 if device == HOST_DEVICE else nbytes
     reason = f"its columns are joined to an array of {joined.name}, which TensorFlow may copy again"

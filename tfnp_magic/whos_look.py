@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from tfnp_magic import facts
+from tfnp_magic.verdict import INFERRED, UNKNOWN
 
 Shape = tuple[int | None, ...]
 _T = TypeVar("_T")
@@ -50,6 +51,16 @@ class Conversion(NamedTuple):
     evidence: str
     reason: str
     bounds: tuple[int, int | None] | None = None
+
+
+def refused(route: str, reason: str) -> Conversion:
+    """A way that raises, or of which no array of the values comes."""
+    return Conversion(route, REFUSED, 0, 0, INFERRED, reason)
+
+
+def unknown(route: str, reason: str) -> Conversion:
+    """A way of which nobody knows what it would do."""
+    return Conversion(route, UNKNOWN, None, None, "", reason)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

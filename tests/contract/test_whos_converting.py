@@ -9,7 +9,6 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-import threading
 
 import keras
 import ml_dtypes
@@ -17,11 +16,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from tensorflow.python.eager import context
 from tensorflow.python.framework import weak_tensor
 
 import tfnp_magic
 from tests.contract.arrays import aligned, at_offset, misaligned
+from tests.contract.ops import ops_that_wait
 from tfnp_magic import runtime
 from tfnp_magic.whos import take_inventory
 from tfnp_magic.whos_look import REFUSED
@@ -395,17 +394,10 @@ def test_reasons_fit_a_table():
 
 
 def test_a_tensor_whose_op_waits_is_not_predicted_and_not_waited_for():
-    go = threading.Event()
-
-    def slow():
-        go.wait(5)
-        return np.ones(3, np.float32)
-
-    with context.execution_mode(context.ASYNC):
-        waiting = tf.py_function(slow, [], tf.float32)
+    with ops_that_wait(np.ones(3, np.float32)) as make:
+        waiting = make()
         assert {said.outcome for said in conversions(waiting)} == {"unknown"}
         assert not runtime.is_ready(waiting)
-        go.set()
 
 
 def test_nothing_is_converted_meanwhile():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import threading
 import time
 
 import numpy as np
@@ -12,6 +11,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 import tfnp_magic
+from tests.contract.ops import ops_that_wait
 from tfnp_magic import runtime
 from tfnp_magic.whos import take_inventory
 
@@ -226,17 +226,10 @@ def test_looking_does_not_wait_for_kernels(everything, accelerator):
 @pytest.fixture
 def waiting(accelerator):
     """A tensor whose op waits for the end of the test, and with it all ops after it."""
-    go = threading.Event()
-
-    def slow():
-        go.wait(5)
-        return F
-
-    with context.execution_mode(context.ASYNC):
+    with ops_that_wait(F) as make:
         with tf.device("CPU:0"):
-            tensor = tf.py_function(slow, [], tf.float32)
+            tensor = make()
         yield tensor
-        go.set()
 
 
 def test_a_tensor_that_is_not_computed_yet_is_not_waited_for(everything, waiting, accelerator):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from tensorflow.python.eager import context
 
 import tfnp_magic
 from tests.contract.arrays import aligned, misaligned
+from tests.contract.ops import ops_that_wait
 from tfnp_magic import runtime
 from tfnp_magic.whos import take_inventory
 
@@ -232,18 +230,11 @@ def test_an_empty_tensor_there_is_not_predicted(accelerator):
 
 
 def test_a_tensor_whose_op_waits_is_not_predicted(accelerator):
-    go = threading.Event()
-
-    def slow():
-        go.wait(5)
-        return F
-
-    with context.execution_mode(context.ASYNC):
+    with ops_that_wait(F) as make:
         with tf.device("CPU:0"):
-            waiting = tf.py_function(slow, [], tf.float32)
+            waiting = make()
         assert {said.outcome for said in conversions(waiting)} == {"unknown"}
         assert not runtime.is_ready(waiting)
-        go.set()
 
 
 def test_replicas_are_not_predicted(accelerator):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import unicodedata
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -20,9 +19,9 @@ from tfnp_magic.views.annotated_text import annotated_text, mark_of
 from tfnp_magic.views.wording import width_of
 
 from . import recordings
+from .conftest import EXPECTED
 from .recordings import crossing, line
 
-EXPECTED = Path(__file__).with_name("expected")
 WIDTHS = (120, 80)
 REVIEWED = (
     recordings.cell_with_helpers, recordings.long_cell, recordings.device_moves,
@@ -46,12 +45,8 @@ def cell(*lines, ledger):
 
 @pytest.mark.parametrize("make", REVIEWED, ids=lambda make: make.__name__)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_annotated_cell_reads_as_reviewed(make, width, request):
-    path = EXPECTED / f"annotated-{make.__name__}-{width}.txt"
-    shown = annotated_text(make(), width) + "\n"
-    if request.config.getoption("renew"):
-        path.write_text(shown, encoding="utf-8")
-    assert shown == path.read_text(encoding="utf-8"), "see --renew"
+def test_annotated_cell_reads_as_reviewed(make, width, expect):
+    expect(f"annotated-{make.__name__}-{width}.txt", annotated_text(make(), width))
 
 
 def test_no_expected_cell_is_left_over():

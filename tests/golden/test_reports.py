@@ -7,7 +7,6 @@ import pickle
 import re
 import unicodedata
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,27 +17,13 @@ from tfnp_magic.views import html, text
 from tfnp_magic.views.wording import bytes_text, cut, folded, plain, shapes_text, totals, width_of
 
 from . import recordings
+from .conftest import EXPECTED
 from .recordings import HOSTILE, crossing, line
 
-EXPECTED = Path(__file__).with_name("expected")
 WIDTHS = (120, 80)
 
 every_recording = pytest.mark.parametrize("make", recordings.ALL.values(), ids=recordings.ALL)
 every_width = pytest.mark.parametrize("width", WIDTHS)
-
-
-@pytest.fixture
-def expect(request):
-    """Compare a report with the file of that name, or renew the file."""
-
-    def compare(name: str, report: str) -> None:
-        path = EXPECTED / name
-        if request.config.getoption("renew"):
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(report + "\n", encoding="utf-8")
-        assert report + "\n" == path.read_text(encoding="utf-8"), "see --renew"
-
-    return compare
 
 
 @every_recording

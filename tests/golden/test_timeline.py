@@ -7,7 +7,6 @@ import re
 import unicodedata
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -34,9 +33,9 @@ from tfnp_magic.views.timeline_text import timeline_text
 from tfnp_magic.views.wording import width_of
 
 from . import recordings
+from .conftest import EXPECTED
 from .recordings import HOSTILE, crossing, line
 
-EXPECTED = Path(__file__).with_name("expected")
 WIDTHS = (120, 80)
 MS = 1_000_000
 
@@ -117,19 +116,6 @@ def hostile():
 
 ALL = {make.__name__: make for make in (training, burst, one, hostile)}
 every_recording = pytest.mark.parametrize("make", ALL.values(), ids=ALL)
-
-
-@pytest.fixture
-def expect(request):
-    """Compare a timeline with the file of that name, or renew the file."""
-
-    def compare(name: str, report: str) -> None:
-        path = EXPECTED / name
-        if request.config.getoption("renew"):
-            path.write_text(report + "\n", encoding="utf-8")
-        assert report + "\n" == path.read_text(encoding="utf-8"), "see --renew"
-
-    return compare
 
 
 @every_recording

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,7 +14,8 @@ from tfnp_magic.views.wording import width_of
 from tfnp_magic.whos import Group, Holding, Inventory
 from tfnp_magic.whos_look import Conversion
 
-EXPECTED = Path(__file__).with_name("expected")
+from .conftest import EXPECTED
+
 WIDTHS = (120, 80)
 
 VIEW = Conversion("np.asarray", "view", 0, 0, "observed", "host memory, read in place")
@@ -150,12 +150,8 @@ each = pytest.mark.parametrize("make", MADE, ids=lambda make: make.__name__)
 
 @each
 @pytest.mark.parametrize("width", WIDTHS)
-def test_inventory_reads_as_reviewed(make, width, request):
-    path = EXPECTED / f"whos-{make.__name__}-{width}.txt"
-    shown = text(make(), width) + "\n"
-    if request.config.getoption("renew"):
-        path.write_text(shown, encoding="utf-8")
-    assert shown == path.read_text(encoding="utf-8"), "see --renew"
+def test_inventory_reads_as_reviewed(make, width, expect):
+    expect(f"whos-{make.__name__}-{width}.txt", text(make(), width))
 
 
 def test_no_expected_inventory_is_left_over():

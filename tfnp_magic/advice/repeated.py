@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tfnp_magic.advice.finding import Finding, where
 from tfnp_magic.advice.instead import once
 from tfnp_magic.advice.loops import by_place, is_many, within
-from tfnp_magic.advice.phrases import size_text, sums, took_text
+from tfnp_magic.advice.phrases import Sums, size_text, sums, took_text
 from tfnp_magic.figures import bytes_text, times
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Crossing
 from tfnp_magic.recording import Recording
@@ -28,7 +28,8 @@ def of_repeated(recording: Recording) -> Iterator[Finding]:
     for group in by_place(recording):
         if _is_large(group) and not is_many(group) and (instead := once(group[0], recording)):
             figures = sums(group)
-            yield Finding("repeated", group[0].site, _what(group, recording), instead, **figures)
+            what = _what(group, figures, recording)
+            yield Finding("repeated", group[0].site, what, instead, **figures)
 
 
 def _is_large(group: list[Crossing]) -> bool:
@@ -40,8 +41,8 @@ def _is_large(group: list[Crossing]) -> bool:
     return sum(crossing.count for crossing in group) >= AGAIN and max(copied, moved) >= LARGE
 
 
-def _what(group: list[Crossing], recording: Recording) -> str:
-    first, figures = group[0], sums(group)
+def _what(group: list[Crossing], figures: Sums, recording: Recording) -> str:
+    first = group[0]
     data = "array" if first.direction == NUMPY_TO_TENSORFLOW else "tensor"
     copied = figures["copied_bytes"]
     copies = f", {bytes_text(copied)} copied" if copied else ""
