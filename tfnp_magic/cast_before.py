@@ -11,7 +11,13 @@ import numpy as np
 
 from tfnp_magic.comparing import cast_values, compare_for
 from tfnp_magic.facts import host_view
-from tfnp_magic.handed import Frame, frame_instead, handed_instead, was_handed_over
+from tfnp_magic.handed import (
+    Frame,
+    frame_instead,
+    handed_instead,
+    was_handed_as_argument,
+    was_handed_over,
+)
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Storage
 from tfnp_magic.site import is_own
 from tfnp_magic.values import merge
@@ -34,8 +40,7 @@ def look_for_cast_before(seen: Seen, where: Standpoint, recorder: Recorder) -> N
     """
     if seen.direction != NUMPY_TO_TENSORFLOW or where.callee is None or not seen.shape:
         return
-    file = where.callee.f_code.co_filename
-    if _TENSORFLOW in file and not is_own(file):  # it converts first, and casts then
+    if not is_from_elsewhere(where) or was_handed_as_argument(seen.identity, where.callee):
         return
     made = _made(seen)
     handed = handed_instead(
@@ -53,6 +58,15 @@ def look_for_cast_before(seen: Seen, where: Standpoint, recorder: Recorder) -> N
         frame = frame_instead(seen.shape, where.callee)
         if frame is not None and _may_have_become(*_first_column(frame, made)):
             _was_a_frame(seen, frame, recorder)
+
+
+def is_from_elsewhere(where: Standpoint) -> bool:
+    """Whether another library than TensorFlow converts, which may have cast the array before."""
+    if where.callee is None:
+        return False
+    file = where.callee.f_code.co_filename
+    # TensorFlow's own code converts first, and casts then.
+    return _TENSORFLOW not in file or is_own(file)
 
 
 def _was_a_frame(seen: Seen, frame: Frame, recorder: Recorder) -> None:

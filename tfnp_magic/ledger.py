@@ -37,11 +37,41 @@ def count(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
     values = verdict.cast.values
     if values is not None:
         crossing.values = values if crossing.values is None else merge(crossing.values, values)
+    _count_shape(crossing, seen.shape, 1)
+
+
+def count_alike(
+    crossing: Crossing, seen: Seen, verdict: Verdict, times: int, busy_ns: int | None
+) -> None:
+    """Count so many conversions more that are all like the one that was seen.
+
+    Parameters
+    ----------
+    times
+        How many.
+    busy_ns
+        Nanoseconds that they took in all, none of them waiting; None if not measured.
+    """
+    crossing.count += times
+    crossing.nbytes = plus(crossing.nbytes, _times(seen.nbytes, times))
+    copied_bytes = _times(verdict.storage.copied_bytes, times)
+    crossing.copied_bytes = plus(crossing.copied_bytes, copied_bytes)
+    crossing.copies = plus(crossing.copies, _times(verdict.storage.copies, times))
+    crossing.moved_bytes = plus(crossing.moved_bytes, _times(verdict.move.nbytes, times))
+    crossing.duration_ns = plus(crossing.duration_ns, busy_ns)
+    _count_shape(crossing, seen.shape, times)
+
+
+def _times(figure: int | None, times: int) -> int | None:
+    return None if figure is None else figure * times
+
+
+def _count_shape(crossing: Crossing, shape: tuple[int, ...], times: int) -> None:
     shapes = crossing.shapes
-    if seen.shape in shapes or len(shapes) < MAX_SHAPES:
-        shapes[seen.shape] = shapes.get(seen.shape, 0) + 1
+    if shape in shapes or len(shapes) < MAX_SHAPES:
+        shapes[shape] = shapes.get(shape, 0) + times
     else:
-        crossing.other_shapes += 1
+        crossing.other_shapes += times
 
 
 def uncount(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:

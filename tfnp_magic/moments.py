@@ -71,6 +71,40 @@ class MomentLog:
         if moment.nbytes is not None:
             moment.nbytes = None if nbytes is None else moment.nbytes + nbytes
 
+    def end_of_slot(self, start_ns: int) -> int:
+        """Where the slot ends that something belongs to that begins then."""
+        slot = (start_ns - self._began_ns) >> self._width
+        return self._began_ns + ((slot + 1) << self._width)
+
+    def add_alike(
+        self,
+        crossing: Crossing,
+        thread: int,
+        span: tuple[int, int],
+        count: int,
+        busy_ns: int | None,
+        nbytes: int | None,
+    ) -> None:
+        """So many conversions more of this crossing, that all began in one slot.
+
+        Parameters
+        ----------
+        thread
+            Ident of their thread.
+        span
+            When the first began, and the last ended.
+        busy_ns, nbytes
+            Of all together.
+        """
+        start, stop = span
+        key = id(crossing), thread, (start - self._began_ns) >> self._width
+        more = Moment(-1, start, stop, count, busy_ns, nbytes)
+        moment = self._moments.get(key)
+        if moment is None:
+            self._begin(key, more)
+        else:
+            _join(moment, more)
+
     def take_back(self, crossing: Crossing, seen: Seen) -> None:
         """One conversion that was added turned out to be of another crossing.
 
@@ -127,7 +161,7 @@ class MomentLog:
         if len(self._moments) < self._most:
             self._moments[key] = moment
         else:
-            self.dropped += 1
+            self.dropped += moment.count
 
     def _widen(self) -> None:
         """Make slots so wide that there is room, or as wide as all of the time so far."""

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 from tfnp_magic import model
 from tfnp_magic.budget import Budget
-from tfnp_magic.cast_before import look_for_cast_before
+from tfnp_magic.cast_before import is_from_elsewhere, look_for_cast_before
 from tfnp_magic.facts import itemsize_of
 from tfnp_magic.handed import was_handed_over
 from tfnp_magic.hazards import Hazards
 from tfnp_magic.into import dtype_in, names_dtype
-from tfnp_magic.ledger import count, crossing_of, keep_house, uncount
+from tfnp_magic.lanes import AlikeLook, Groove, Lane
+from tfnp_magic.ledger import count, count_alike, crossing_of, keep_house, uncount
 from tfnp_magic.model import (
     HOUSEKEEPING_ARRAY,
     HOUSEKEEPING_PYTHON,
@@ -36,11 +37,20 @@ from tfnp_magic.route import (
     Route,
     outside_of_tensor,
 )
-from tfnp_magic.seen import GraphCast, Observer, Seen, Values, clock
+from tfnp_magic.scope import inner, open_scopes
+from tfnp_magic.seen import GraphCast, Observer, Seen, Told, ToldLook, Values, clock
 from tfnp_magic.site import Label, Standpoint, stand
 from tfnp_magic.spots import Spot, Spots, key_of, route_at
 from tfnp_magic.values import SAMPLE
-from tfnp_magic.verdict import VIEW, cast_of, is_cast, once_more
+from tfnp_magic.verdict import (
+    VIEW,
+    cast_of,
+    is_cast,
+    of_dropped_view,
+    of_kept_view,
+    once_more,
+    with_move,
+)
 
 _BETWEEN_LIBRARIES = (model.NUMPY_TO_TENSORFLOW, model.TENSORFLOW_TO_NUMPY)
 
@@ -69,7 +79,7 @@ _MOST_UNSETTLED = 64
 """Looks by one instruction that wait; in a loop of one line, the oldest are judged."""
 
 
-_Waiting = tuple[Spot, Seen, "str | None"]
+_Waiting = AlikeLook | tuple[Spot, Seen, "str | None"]
 """A look, and the dtype of what the reader made of the memory, if its syntax tells."""
 
 
@@ -123,6 +133,9 @@ class Recorder(Spots):
         self._made: dict[int, deque[_Made]] = {}
         self._corrected: dict[int, tuple[Spot, Seen, Storage, Crossing]] = {}
         self.observers: list[Observer] = []
+        self.cell_files = cell_files
+        self.grooves: list[Groove] = []
+        self._lanes: list[Lane] = []
         self.casts_in_graphs: Counter[GraphCastKey] = Counter()
         self.hazards = Hazards(recording)
         # What was asked for in full is not bounded.
@@ -143,6 +156,9 @@ class Recorder(Spots):
             look_for_cast_before(seen, where, self)
             seen.asked = _is_asked_for(seen, spot, where)
             crossing = self._add(spot, seen, seen.storage)
+            if _is_alike(seen, spot, where):
+                verdict = _verdict(spot, seen, seen.storage)
+                seen.told = Told(crossing, verdict, spot.site.inner or spot.site.line)
             if seen.is_corrected:
                 self._corrected[id(seen)] = spot, seen, seen.storage, crossing
             if seen.made is not None:
@@ -151,6 +167,9 @@ class Recorder(Spots):
         else:
             target = _target(frame, where, spot.reader, seen)
             unsettled.append((spot, seen, target))
+            lives = target is None and seen.storage.is_judged_by_what_lives(spot.reader)
+            if lives and _is_alike(seen, spot, where):
+                seen.told = ToldLook(spot, spot.site.inner or spot.site.line)
             seen.storage.wait()
         for observer in self.observers:
             observer.observe(seen, spot.site, small=small)
@@ -249,10 +268,39 @@ class Recorder(Spots):
         self._settle(unsettled.looks, _MOST_UNSETTLED)
         return unsettled.looks
 
+    def lane(self) -> Lane | None:
+        """A lane for this thread; None where others may hear what it does, or it is driven."""
+        if len(open_scopes()) != 1 or inner.owners is not None or inner.driver is not None:
+            return None
+        unsettled = self._unsettled.setdefault(threading.get_ident(), _Unsettled())
+        lane = Lane(self, unsettled.looks)
+        self._lanes.append(lane)
+        return lane
+
+    def settle_before(self, frame: FrameType | None) -> None:
+        """Judge looks that another instruction than the present one made."""
+        self._at(frame)
+
+    def pour(self, groove: Groove) -> None:
+        """Put what a groove has counted into the recording."""
+        times, seen = groove.count, groove.seen
+        if not times:
+            return
+        busy_ns = None if seen.duration_ns is None else groove.busy_ns
+        groove.count = groove.busy_ns = 0
+        with self._lock:
+            count_alike(groove.crossing, seen, groove.verdict, times, busy_ns)
+            nbytes = None if seen.nbytes is None else seen.nbytes * times
+            span = groove.start_ns, groove.stop_ns
+            self._moments.add_alike(groove.crossing, groove.thread, span, times, busy_ns, nbytes)
+
     def finish(self) -> Recording:
         """Settle what waits, on every thread, and complete the recording."""
         for unsettled in list(self._unsettled.values()):
             self._settle(unsettled.looks, 0)
+        self._close_lanes()
+        for groove in self.grooves:
+            self.pour(groove)
         self._made.clear()
         self._corrected.clear()
         # What turned out to be another conversion, a cast one, left nothing here.
@@ -269,6 +317,7 @@ class Recorder(Spots):
         """Our own failure in a probe: it goes quiet for this trace, and the report says so."""
         if probe not in self._silenced:
             self._silenced.add(probe)
+            self._close_lanes()
             self.recording.lost.append(
                 f"the {probe} probe failed ({type(error).__name__}: {error}); "
                 "its conversions after that are missing"
@@ -278,13 +327,50 @@ class Recorder(Spots):
         """Whether this probe has not failed yet in this trace."""
         return probe not in self._silenced
 
+    def _close_lanes(self) -> None:
+        """From now on, let each conversion be described."""
+        for lane in self._lanes:
+            lane.close()
+
     def _settle(self, looks: deque[_Waiting], down_to: int) -> None:
         while len(looks) > down_to:
-            spot, seen, target = looks.popleft()
+            waiting = looks.popleft()
+            if isinstance(waiting, AlikeLook):
+                self._judge_alike(waiting)
+                continue
+            spot, seen, target = waiting
             look = seen.storage
             if not isinstance(look, Storage):
                 look = look.judge(spot.reader, target)
             self._add(spot, seen, look)
+
+    def _judge_alike(self, waiting: AlikeLook) -> None:
+        groove, array, tensor, start_ns, stop_ns = waiting
+        alive = array() is not None, tensor() is not None
+        known = groove.outcomes.get(alive)
+        if known is not None:
+            self.tally(known, start_ns, stop_ns)
+            return
+        seen = dataclasses.replace(
+            groove.seen, duration_ns=stop_ns - start_ns, ended_ns=stop_ns, told=None
+        )
+        is_kept, has_tensor = alive
+        storage = of_kept_view(has_tensor, False) if is_kept else of_dropped_view(False, 0, None)
+        storage = with_move(storage, seen.moved())
+        crossing = self._add(groove.spot, seen, storage)
+        seen.told = Told(crossing, _verdict(groove.spot, seen, storage), groove.place)
+        known = groove.outcomes[alive] = Groove(seen, ())
+        self.grooves.append(known)
+
+    def tally(self, groove: Groove, start_ns: int, stop_ns: int) -> None:
+        """One conversion more in a groove; what it has counted is poured out slot by slot."""
+        if start_ns >= groove.until_ns:
+            self.pour(groove)
+            groove.start_ns = start_ns
+            groove.until_ns = self._moments.end_of_slot(start_ns)
+        groove.count += 1
+        groove.busy_ns += stop_ns - start_ns
+        groove.stop_ns = stop_ns
 
     def _add(self, spot: Spot, seen: Seen, storage: Storage) -> Crossing:
         if seen.direction == model.TENSORFLOW_TO_NUMPY and _reads_for_python(spot, seen):
@@ -311,6 +397,24 @@ class Recorder(Spots):
         with self._lock:
             uncount(crossing, seen, _verdict(spot, seen, storage))
             self._moments.take_back(crossing, seen)
+
+
+def _is_alike(seen: Seen, spot: Spot, where: Standpoint) -> bool:
+    """Whether each conversion here, of that dtype and shape, is told in the same words.
+
+    Not what depends on which object it was, nor what is looked into: values, shared memory.
+    """
+    depends_on_object = where.callee is not None and not spot.route.explicit
+    is_plain = seen.values is None and seen.shared is None and seen.made is None
+    return (
+        where.cell is not None
+        and is_plain
+        and not (depends_on_object and (seen.nbytes or 0) <= HOUSEKEEPING_PYTHON)
+        and not is_cast(seen.dtype_from, seen.dtype_to)
+        and not seen.is_corrected
+        and seen.waited_ns == 0
+        and not (seen.direction == model.NUMPY_TO_TENSORFLOW and is_from_elsewhere(where))
+    )
 
 
 def _reads_for_python(spot: Spot, seen: Seen) -> bool:

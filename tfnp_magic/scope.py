@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tfnp_magic.budget import Budget
     from tfnp_magic.driving import Driver
+    from tfnp_magic.lanes import Lane
     from tfnp_magic.recorder import Recorder
 
     Before = tuple[Token[tuple[int, ...]], Token[Driver | None], tuple[int, ...] | None]
@@ -62,6 +63,7 @@ class Scope:
         with _lock:
             _open = tuple(scope for scope in _open if scope is not self)
         _tokens.set(tuple(token for token in _tokens.get() if token != self.token))
+        inner.lane = None
         if inner.owners is not None:
             inner.owners = tuple(token for token in inner.owners if token != self.token)
         carriers.release(self.token)
@@ -87,6 +89,8 @@ class _PerThread(threading.local):
         does not tell; None otherwise. See `tfnp_magic.driving.working_for`.
     driver
         What drives it then.
+    lane
+        What this thread converted last, for a trace that may be over; see `lane_here`.
     """
 
     absorbing = 0
@@ -96,6 +100,7 @@ class _PerThread(threading.local):
     budget: Budget | None = None
     owners: tuple[int, ...] | None = None
     driver: Driver | None = None
+    lane: Lane | None = None
 
 
 inner = _PerThread()
@@ -141,6 +146,39 @@ def listeners() -> list[Recorder]:
     audience = Audience(scope.recorder for scope in mine)
     audience.outside = tuple(scope.recorder for scope in scopes if scope not in mine)
     return audience
+
+
+def open_scopes() -> tuple[Scope, ...]:
+    """All traces that are open; the same object as long as none begins or ends."""
+    return _open
+
+
+def tokens_now() -> tuple[int, ...]:
+    """Tokens of the traces of this context; the same object as long as none begins or ends."""
+    return _tokens.get()
+
+
+def lane_here() -> Lane | None:
+    """This thread's lane, where what happens now belongs to its trace and to no other.
+
+    Returns
+    -------
+    Lane or None
+        None where that must be found out by `listeners`: nothing is wrong then.
+    """
+    lane = inner.lane
+    if (
+        lane is None
+        or lane.scopes is not _open
+        or lane.tokens is not _tokens.get()
+        or inner.absorbing
+        or inner.owners is not None
+        or inner.driver is not None
+        or lane.recorder.observers
+        or not lane.device.is_alone()
+    ):
+        return None
+    return lane
 
 
 def overhearing() -> list[Recorder]:

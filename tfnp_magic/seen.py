@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from tfnp_magic.model import Move, Site, Storage
+from tfnp_magic.model import Crossing, Move, Place, Site, Storage, Verdict
 from tfnp_magic.verdict import move_of, once_more, unknown
 
 if TYPE_CHECKING:
@@ -29,8 +29,26 @@ class Observer(Protocol):
         """One conversion more, on this thread; `small` if it is only counted."""
 
 
+class Told(NamedTuple):
+    """What a conversion was counted into, the verdict on it, and its line."""
+
+    crossing: Crossing
+    verdict: Verdict
+    place: Place | None
+
+
+class ToldLook(NamedTuple):
+    """A look that waits: where it happened, in the recorder's terms, and its line."""
+
+    spot: Any
+    place: Place | None
+
+
 class Look(Protocol):
     """A look at a tensor's memory, judged when it shows whether somebody kept it."""
+
+    def is_judged_by_what_lives(self, reader: Reader) -> bool:
+        """Whether only what is alive then decides, the array over the memory and the tensor."""
 
     def values_as(self, dtype: str) -> ValueChange | None:
         """What a cast to this dtype does to the tensor's values."""
@@ -75,6 +93,9 @@ class Seen:
         Nanoseconds of `duration_ns` spent waiting for the device; None if not told apart.
     is_corrected
         Whether `Recorder.correct` may tell another storage, once it shows.
+    told
+        What it was counted into, if all that `Seen` says but its moment is the same for each
+        conversion that this line makes of the same dtype and shape.
     ended_ns, thread
         When it was over, by `clock`, and ``threading.get_ident()`` of its thread: it may be
         counted later, and by another.
@@ -99,6 +120,7 @@ class Seen:
     move: Move | None = None
     waited_ns: int | None = 0
     is_corrected: bool = False
+    told: Told | ToldLook | None = None
     ended_ns: int = dataclasses.field(default_factory=clock, compare=False)
     thread: int = dataclasses.field(default_factory=threading.get_ident, compare=False)
 

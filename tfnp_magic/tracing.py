@@ -16,7 +16,7 @@ from tfnp_magic.probes import carriers, probes
 from tfnp_magic.profiling import Look, profiler
 from tfnp_magic.recorder import Recorder
 from tfnp_magic.recording import Recording
-from tfnp_magic.scope import Scope
+from tfnp_magic.scope import Scope, inner
 from tfnp_magic.seen import clock
 from tfnp_magic.site import Label
 from tfnp_magic.values import SAMPLE
@@ -83,6 +83,7 @@ class Trace:
                 self._hook()
             else:
                 self._watch.on()
+            inner.lane = self._recorder.lane()
             self._recorder.started_ns = clock()
         except BaseException:
             self.stop()

@@ -280,6 +280,9 @@ class Look:
     def wait(self):
         pass
 
+    def is_judged_by_what_lives(self, reader):
+        return False
+
     def judge(self, reader, target):
         self.readers.append(reader.name)
         if self.reference() is None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tfnp_magic import runtime
 from tfnp_magic.comparing import cast_values
 from tfnp_magic.facts import (
     HOST,
@@ -24,17 +25,19 @@ from tfnp_magic.facts import (
     span_of_tensor,
 )
 from tfnp_magic.hazards import Shared, shared_with
+from tfnp_magic.lanes import Lane, learn
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Storage, is_host
 from tfnp_magic.placement import placed_on
 from tfnp_magic.probes.allocations import Taken, ring, take
+from tfnp_magic.probes.arithmetic import COMPUTING, can_read_addresses, facts_of
 from tfnp_magic.probes.dtype_hints import Call, default_of, inputs_of, wanted_dtype
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import array_facts, report, scalar_facts
+from tfnp_magic.probes.reporting import array_facts, ask, fail, report, scalar_facts
 from tfnp_magic.probes.sources import dtype_name, is_array_like, numpy_memory
 from tfnp_magic.probes.transfers import Transfers, watch
 from tfnp_magic.recorder import Recorder
-from tfnp_magic.scope import listeners
-from tfnp_magic.seen import Seen
+from tfnp_magic.scope import lane_here, listeners
+from tfnp_magic.seen import Seen, clock
 from tfnp_magic.values import ValueChange
 from tfnp_magic.verdict import (
     INFERRED,
@@ -66,16 +69,42 @@ def _around(original: Any) -> Any:
     # Neither an array nor a Python value that became a tensor.
     settled = (tensor_type, sys.modules["tensorflow"].Variable, str, type(None))
 
-    def fast_path_execute(context: Any, op: str, name: Any, *arguments: Any) -> Any:
+    device = runtime.OnlyDevice()
+    ends: dict[Any, int] = {}
+    """Where the inputs end among the arguments, by op; 0 for one that is looked at more closely."""
+
+    computes: dict[Any, bool] = {}
+    tape_is_off = sys.modules["tensorflow.python.pywrap_tfe"].TFE_Py_TapeSetIsEmpty
+
+    def fast_path_execute(*called: Any) -> Any:
+        op = called[1]
+        end = ends.get(op)
+        if end and device.is_alone():
+            for value in called[3:end]:
+                if type(value) is not tensor_type:
+                    break
+            else:  # tensors alone, of which none can move: as most ops are
+                try:
+                    return original(*called)
+                except BaseException as exc:
+                    without_our_frame(exc)
+                    raise
+        elif end is None:
+            ends[op] = 0 if op == "Cast" else 3 + inputs_of(op).number
+            computes[op] = op in COMPUTING and can_read_addresses()
+        lane = lane_here() if computes[op] and tape_is_off() else None
+        arguments = called[3:]
         number = inputs_of(op).number
         inputs = arguments[:number]
+        if lane is not None and (facts := facts_of(inputs, tensor_type)) is not None:
+            return _compute(original, called, inputs, lane, (op, *facts))
         others = [value for value in inputs if type(value) is not tensor_type]
         converts = bool(others) and not all(isinstance(value, settled) for value in others)
         before = _references(others) if converts else ()
         transfers = watch(op, inputs, arguments[number:])
         mark = ring.mark()
         try:
-            result = original(context, op, name, *arguments)
+            result = original(*called)
         except BaseException as exc:
             without_our_frame(exc)
             if transfers is not None and isinstance(exc, Exception):
@@ -88,13 +117,38 @@ def _around(original: Any) -> Any:
             if hearing:
                 held = _held(others, before)
                 call = Call(inputs, arguments[number:], held)
-                _tell(hearing, op, call, result, ring.since(mark), transfers)
+                taken = ring.since(mark)
+                _tell(hearing, op, call, result, taken, transfers, sys._getframe(1))
         elif op == "Cast" and (hearing := listeners()):
             frame = sys._getframe(1)
             report(NAME, hearing, frame, _tell_cast, hearing, frame, inputs[0], result)
         return result
 
     return fast_path_execute
+
+
+def _compute(
+    original: Any, called: tuple[Any, ...], inputs: tuple[Any, ...], lane: Lane, key: Any
+) -> Any:
+    """Call an op of `COMPUTING` with an array and a tensor, heard by one trace alone."""
+    mark = ring.mark()
+    try:
+        result = original(*called)
+    except BaseException as exc:
+        without_our_frame(exc)
+        raise
+    hearing, frame, now = [lane.recorder], sys._getframe(2), clock()
+    try:
+        groove = lane.grooves.get((lane.standing(frame), *key))
+        if groove is not None:
+            lane.count(groove, frame, now, now)
+            return result
+    except Exception as error:
+        fail(NAME, hearing, error)
+    call = Call(inputs, called[3 + len(inputs) :])
+    for seen in _tell(hearing, called[1], call, result, ring.since(mark), None, frame):
+        ask(NAME, hearing, learn, hearing, frame, key, seen)
+    return result
 
 
 def _references(values: list[Any]) -> tuple[int, ...]:
@@ -129,9 +183,9 @@ def _tell(
     result: Any,
     taken: Taken,
     transfers: Transfers | None,
-) -> None:
-    frame = sys._getframe(2)
-    left = list(taken or ())
+    frame: FrameType,
+) -> list[Seen]:
+    left, all_told = list(taken or ()), []
     for position, value in enumerate(call.inputs):
         kept = transfers is not None and transfers.is_kept(position)
         told = [
@@ -142,9 +196,11 @@ def _tell(
             told.append(
                 report(NAME, hearing, frame, _describe_python, op, position, call, value, kept)
             )
-        if transfers is not None:
-            for seen in filter(None, told):
+        for seen in filter(None, told):
+            all_told.append(seen)
+            if transfers is not None:
                 report(NAME, hearing, frame, transfers.of_value, position, seen)
+    return all_told
 
 
 def _sources(value: Any) -> list[Any]:

@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 
 from tfnp_magic.facts import eager_tensor_type
+from tfnp_magic.lanes import learn
 from tfnp_magic.model import Storage
 from tfnp_magic.probes.buffer import stood
 from tfnp_magic.probes.looks import belongs_to_last_look
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import PYTHON_READS, CopiedLook, read_of, report
+from tfnp_magic.probes.reporting import PYTHON_READS, CopiedLook, ask, fail, read_of, report
 from tfnp_magic.probes.waits import Arrival
+from tfnp_magic.recorder import Recorder
 from tfnp_magic.route import outside_of_tensor
-from tfnp_magic.scope import inner, is_tracing, listeners
+from tfnp_magic.scope import inner, is_tracing, lane_here, listeners
 from tfnp_magic.seen import Seen, clock
 
 NAME = "Tensor.numpy"
@@ -39,10 +41,11 @@ def patches() -> list[AttributePatch]:
 
 def _around_numpy(original: Any) -> Any:
     def numpy(self: Any) -> Any:
-        if not is_tracing():
+        lane = lane_here()
+        if lane is None and not is_tracing():
             return original(self)
-        hearing = listeners()
-        arrival = stood(NAME, hearing, self) if hearing else None
+        hearing = listeners() if lane is None else [lane.recorder]
+        arrival = stood(NAME, hearing, self) if lane is None and hearing else None
         started = clock()
         # Also when nobody hears: what is left out is one conversion, too.
         inner.absorbing += 1
@@ -54,14 +57,31 @@ def _around_numpy(original: Any) -> Any:
         finally:
             inner.absorbing -= 1
         if hearing:
-            took = clock() - started
-            frame = sys._getframe(1)
-            report(NAME, hearing, frame, _describe_numpy, self, result, took, frame, arrival)
+            stopped, frame = clock(), sys._getframe(1)
+            try:
+                if lane is not None and type(result) is np.ndarray and result.flags.owndata:
+                    key = lane.standing(frame), result.dtype, result.shape
+                    groove = lane.grooves.get(key)
+                    if groove is not None:
+                        lane.count(groove, frame, started, stopped)
+                        return result
+            except Exception as error:
+                fail(NAME, hearing, error)
+            took = stopped - started
+            seen = report(NAME, hearing, frame, _describe_numpy, self, result, took, frame, arrival)
+            if seen is not None and seen.told is not None:
+                ask(NAME, hearing, _learn, hearing, frame, result, seen)
         return result
 
     numpy.__wrapped__ = original  # type: ignore[attr-defined]
     numpy.__doc__ = original.__doc__
     return numpy
+
+
+def _learn(hearing: list[Recorder], frame: FrameType, result: Any, seen: Seen) -> None:
+    """All others are like it that are copies of this dtype and shape: nothing can move here."""
+    if type(result) is np.ndarray and result.flags.owndata and not result.dtype.hasobject:
+        learn(hearing, frame, (result.dtype, result.shape), seen)
 
 
 def _describe_numpy(
@@ -85,6 +105,8 @@ def _in_array(frame: FrameType | None) -> bool:
 
 def _around_numpy_internal(original: Any) -> Any:
     def _numpy_internal(self: Any) -> Any:
+        if inner.absorbing:
+            return original(self)
         hearing = listeners()
         if not hearing:
             return original(self)
@@ -110,6 +132,8 @@ def _describe_read(
     if method == "__index__" and not isinstance(result, np.integer | np.bool_):
         return None  # `bytes(t)` asks first whether it is a number; no conversion comes of it
     if method in PYTHON_READS and belongs_to_last_look(tensor, caller):
+        if inner.lane is not None and caller is not None:
+            inner.lane.refuse(caller)
         return None
     to_python = method in PYTHON_READS
     lowest = f"Tensor.{method}"

@@ -80,10 +80,7 @@ def report(
             for recorder in hearing:
                 recorder.see(frame, seen)
     except Exception as error:
-        if raised_by_signal(error):
-            raise
-        for recorder in hearing:
-            recorder.silence(probe, error)
+        fail(probe, hearing, error)
     return seen
 
 
@@ -95,11 +92,16 @@ def ask(probe: str, hearing: list[Recorder], question: Callable[..., _T], *args:
     try:
         return question(*args)
     except Exception as error:
-        if raised_by_signal(error):
-            raise
-        for recorder in hearing:
-            recorder.silence(probe, error)
+        fail(probe, hearing, error)
         return None
+
+
+def fail(probe: str, hearing: list[Recorder], error: Exception) -> None:
+    """Let a failure of ours cost the recording; what a signal's handler raised goes on its way."""
+    if raised_by_signal(error):
+        raise error
+    for recorder in hearing:
+        recorder.silence(probe, error)
 
 
 def array_facts(array: np.ndarray[Any, Any]) -> ArrayFacts:
@@ -185,6 +187,13 @@ class _Look(_Waiting):
         """Judge by what is alive now: the array over the tensor's memory, and the tensor."""
         return with_move(self._in_host_memory(reader, target), self._move)
 
+    def is_judged_by_what_lives(self, reader: Reader) -> bool:
+        """Whether the reader only looks, or hands out the view as it is."""
+        converts = reader.name in _COPYING or reader.name in _RETURNING
+        copies = (reader.plain and reader.name in _COPYING) or reader.copied
+        decides = reader.within or (converts and not reader.plain)
+        return self._exported and reader.into is None and not copies and not decides
+
     def _in_host_memory(self, reader: Reader, target: str | None) -> Storage:
         buffers = ring.since(self._mark)
         writes = reader.into is not None and reader.into.is_array
@@ -214,6 +223,10 @@ class CopiedLook(_Waiting):
     def __init__(self, array: np.ndarray[Any, Any], before: Storage) -> None:
         super().__init__(array, array.nbytes)
         self._before = before
+
+    def is_judged_by_what_lives(self, reader: Reader) -> bool:
+        """No: what NumPy's function does with it is asked for."""
+        return False
 
     def judge(self, reader: Reader, target: str | None) -> Storage:
         """Judge by what NumPy's function does with the array that it was given."""

@@ -1,0 +1,298 @@
+"""What one thread converts again and again: counted, and not described anew each time.
+
+A conversion that one line makes for the second time, of the same dtype and shape, differs
+from the first in nothing but when it was and how long it took. The first is described in
+full (`tfnp_magic.recorder`); its `Groove` then counts those that follow, and all else that
+the recording holds of them is multiplied out at the end of a moment's slot, or of the cell.
+
+Costs of one more ``t.numpy()`` at depth 1, CPython 3.11: see ``tests/benchmarks``.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import deque
+from collections.abc import Collection
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tfnp_magic.runtime import OnlyDevice
+from tfnp_magic.scope import Audience, inner, open_scopes, tokens_now
+from tfnp_magic.seen import Told, ToldLook
+from tfnp_magic.site import is_library
+
+if TYPE_CHECKING:
+    from tfnp_magic.model import Crossing, Place, Verdict
+    from tfnp_magic.recorder import Recorder
+    from tfnp_magic.seen import Seen
+
+_MOST = 4096
+"""Grooves of one lane; what is met beyond them is described each time."""
+
+_OFTEN = 8
+"""Looks that are described before others are taken to be like them."""
+
+_REFUSED = -1
+
+_MOST_FILES = 65536
+"""Files of code whose kind a lane remembers."""
+
+_LIBRARYS, _USERS, _CELLS = range(3)
+"""Whose code a file holds."""
+
+Standing = tuple[int, ...]
+"""Where a frame stands, by ``id()`` of code objects and their instructions."""
+
+
+Key = tuple[Any, ...]
+"""A standing, and what tells conversions apart that happen there."""
+
+
+class Groove:
+    """One crossing at one place, of one dtype and shape, and how often it came since last told.
+
+    Attributes
+    ----------
+    crossing, seen, verdict
+        What it is counted into, and how it was when it was described.
+    place
+        The line that it is at.
+    count, busy_ns
+        How often it came, and how long that took in all, since it was last poured out.
+    start_ns, stop_ns
+        When the first of these began, and the last ended.
+    until_ns
+        Where the slot of moments ends in which they lie.
+    thread
+        Ident of the thread whose lane it lies in.
+    """
+
+    __slots__ = (
+        "_codes", "busy_ns", "count", "crossing", "place", "seen", "start_ns", "stop_ns",
+        "thread", "until_ns", "verdict",
+    )  # fmt: skip
+
+    def __init__(self, seen: Seen, codes: tuple[CodeType, ...]) -> None:
+        assert isinstance(seen.told, Told)
+        self.crossing: Crossing = seen.told.crossing
+        self.verdict: Verdict = seen.told.verdict
+        self.place: Place | None = seen.told.place
+        self.seen, self._codes = seen, codes  # the codes keep the numbers in the key their own
+        self.thread = threading.get_ident()
+        self.count = self.busy_ns = self.start_ns = self.stop_ns = self.until_ns = 0
+
+
+class LookGroove:
+    """The same for looks at a tensor's memory, which are judged later, by what is alive then.
+
+    Attributes
+    ----------
+    outcomes
+        How those that were judged are counted: whether the array over the memory was alive,
+        and whether the tensor was.
+    stack
+        C stack pointer at the request: one that lies deeper may belong to another's.
+    """
+
+    __slots__ = ("codes", "outcomes", "place", "seen", "spot", "stack")
+
+    def __init__(self, seen: Seen, codes: tuple[CodeType, ...], stack: int) -> None:
+        assert isinstance(seen.told, ToldLook)
+        self.spot, self.place = seen.told
+        self.seen, self.codes, self.stack = seen, codes, stack
+        self.outcomes: dict[tuple[bool, bool], Groove] = {}
+
+
+class AlikeLook(NamedTuple):
+    """A look that waits, and is like others of its groove."""
+
+    groove: LookGroove
+    array: weakref.ref[Any]
+    tensor: weakref.ref[Any]
+    start_ns: int
+    stop_ns: int
+
+
+class Lane:
+    """What one thread converts for one trace, while that is the only one that hears it.
+
+    Attributes
+    ----------
+    recorder, scopes, tokens, device
+        What must still be so for `tfnp_magic.scope.lane_here` to give this lane.
+    grooves, look_grooves
+        By what tells conversions apart.
+    """
+
+    __slots__ = (
+        "_cell_files", "_is_closed", "_kinds", "_looks", "_met", "device", "grooves",
+        "look_grooves", "recorder", "scopes", "tokens",
+    )  # fmt: skip
+
+    def __init__(self, recorder: Recorder, looks: deque[Any]) -> None:
+        self.recorder, self._looks = recorder, looks
+        self.grooves: dict[Key, Groove] = {}
+        self.look_grooves: dict[Key, LookGroove] = {}
+        self._is_closed = False
+        self._met: dict[Key, int] = {}
+        self.scopes, self.tokens = open_scopes(), tokens_now()
+        self.device = OnlyDevice()
+        self._cell_files: Collection[str] = recorder.cell_files
+        self._kinds = dict.fromkeys(recorder.cell_files, _CELLS)
+
+    def is_of(self, recorder: Recorder) -> bool:
+        """Whether it is this recorder's, as things stand now."""
+        is_current = self.scopes is open_scopes() and self.tokens is tokens_now()
+        return self.recorder is recorder and is_current
+
+    def standing(self, frame: FrameType) -> Standing | None:
+        """Where a frame stands; None where that is below no line of the cell.
+
+        What is told of it depends on the frame itself, on the user's innermost one, on what
+        that called, and on the cell's innermost one: on their code, and their instructions.
+        """
+        kinds = self._kinds
+        code = frame.f_code
+        kind = kinds.get(code.co_filename)
+        if kind == _CELLS:
+            return id(code), frame.f_lasti
+        bottom, instruction, below = id(code), frame.f_lasti, 0
+        walk: FrameType | None = frame
+        while kind == _LIBRARYS:
+            below = id(code)
+            walk = walk.f_back  # type: ignore[union-attr]
+            if walk is None:
+                return None
+            code = walk.f_code
+            kind = kinds.get(code.co_filename)
+        if walk is None or kind is None:
+            return self._look_at(frame)
+        inmost, at = id(code), walk.f_lasti
+        while kind != _CELLS:
+            walk = walk.f_back
+            if walk is None:
+                return None
+            code = walk.f_code
+            kind = kinds.get(code.co_filename)
+            if kind is None:
+                return self._look_at(frame)
+        return bottom, instruction, below, inmost, at, id(code), walk.f_lasti
+
+    def _look_at(self, frame: FrameType) -> Standing | None:
+        """The same, where some of the files are not known yet."""
+        walk: FrameType | None = frame
+        while walk is not None:
+            filename = walk.f_code.co_filename
+            if len(self._kinds) >= _MOST_FILES:
+                return None
+            is_cells = filename in self._cell_files
+            kind = _CELLS if is_cells else _LIBRARYS if is_library(filename) else _USERS
+            self._kinds[filename] = kind
+            walk = walk.f_back
+        return self.standing(frame)
+
+    def count(self, groove: Groove, frame: FrameType, start_ns: int, stop_ns: int) -> None:
+        """One conversion more, by the instruction that `frame` is at."""
+        if self._looks:
+            self.recorder.settle_before(frame)
+        if self.recorder.hazards.watched:
+            self.recorder.hazards.pass_by(groove.place)
+        self.recorder.tally(groove, start_ns, stop_ns)
+
+    def look(
+        self, groove: LookGroove, frame: FrameType, ends: tuple[Any, Any], moment: tuple[int, int]
+    ) -> None:
+        """One look more, by the instruction that `frame` is at; it waits to be judged.
+
+        Parameters
+        ----------
+        ends
+            The array over the memory, and the tensor.
+        moment
+            When it began, and ended.
+        """
+        recorder = self.recorder
+        recorder.settle_before(frame)
+        if recorder.hazards.watched:
+            recorder.hazards.pass_by(groove.place)
+        array, tensor = ends
+        waiting = AlikeLook(groove, weakref.ref(array), weakref.ref(tensor), *moment)
+        self._looks.append(waiting)
+
+    def has_met(self, key: Key) -> bool:
+        """Whether looks with this key came so often that another would have shown, were it not so.
+
+        Several requests of one instruction may be one conversion: `refuse` is told so then.
+        """
+        times = self._met.get(key, 0)
+        if times is not _REFUSED and len(self._met) < _MOST:
+            self._met[key] = times + 1
+        return _REFUSED != times >= _OFTEN
+
+    def refuse(self, frame: FrameType) -> None:
+        """What this instruction looks at must be looked at each time."""
+        standing = self.standing(frame)
+        for key in [key for key in self._met if key[0] == standing]:
+            self._met[key] = _REFUSED
+            self.look_grooves.pop(key, None)
+
+    def close(self) -> None:
+        """Count no more: each conversion must be described from now on."""
+        self._is_closed = True
+        self.grooves.clear()
+        self.look_grooves.clear()
+
+    def has_room(self) -> bool:
+        """Whether more can be told apart."""
+        return not self._is_closed and len(self.grooves) + len(self.look_grooves) < _MOST
+
+
+def learn(
+    hearing: list[Recorder], frame: FrameType, facts: tuple[Any, ...], seen: Seen, stack: int = 0
+) -> None:
+    """Count what will be like this one from now on, if its recorder says that others will be.
+
+    Parameters
+    ----------
+    hearing
+        Who heard it.
+    frame
+        The frame that called the chokepoint.
+    facts
+        What tells it apart from others of its line.
+    seen
+        The one that was described.
+    stack
+        Of a look, the C stack pointer at the request.
+    """
+    if seen.told is None or isinstance(hearing, Audience) or len(hearing) != 1:
+        return
+    lane = _lane_of(hearing[0])
+    standing = None if lane is None else lane.standing(frame)
+    if lane is None or standing is None or not lane.has_room():
+        return
+    key = (standing, *facts)
+    codes = _codes_above(frame, hearing[0].cell_files)
+    if isinstance(seen.told, Told):
+        groove = lane.grooves[key] = Groove(seen, codes)
+        hearing[0].grooves.append(groove)
+    elif lane.has_met(key):
+        lane.look_grooves[key] = LookGroove(seen, codes, stack)
+
+
+def _lane_of(recorder: Recorder) -> Lane | None:
+    lane = inner.lane
+    if lane is None or not lane.is_of(recorder):
+        lane = inner.lane = recorder.lane()
+    return lane
+
+
+def _codes_above(frame: FrameType | None, cell_files: Collection[str]) -> tuple[CodeType, ...]:
+    codes = []
+    while frame is not None:
+        codes.append(frame.f_code)
+        if frame.f_code.co_filename in cell_files:
+            break
+        frame = frame.f_back
+    return tuple(codes)
