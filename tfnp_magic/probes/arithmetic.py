@@ -66,3 +66,12 @@ def facts_of(inputs: tuple[Any, ...], tensor_type: type) -> tuple[Any, ...] | No
         array is first, array.dtype, tensor._datatype_enum(), array.shape, array.strides,
         array.flags.num, _address(array) % ALIGNMENT,
     )  # fmt: skip
+
+
+def is_taken_as_it_is(*inputs: Any) -> bool:
+    """Whether NumPy puts no array into another before TensorFlow takes it, wherever that lies."""
+    arrays = [value for value in inputs if type(value) is np.ndarray]
+    return all(
+        array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative
+        for array in arrays
+    )

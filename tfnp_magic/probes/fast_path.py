@@ -29,7 +29,12 @@ from tfnp_magic.lanes import Lane, learn
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Storage, is_host
 from tfnp_magic.placement import placed_on
 from tfnp_magic.probes.allocations import Taken, ring, take
-from tfnp_magic.probes.arithmetic import COMPUTING, can_read_addresses, facts_of
+from tfnp_magic.probes.arithmetic import (
+    COMPUTING,
+    can_read_addresses,
+    facts_of,
+    is_taken_as_it_is,
+)
 from tfnp_magic.probes.dtype_hints import Call, default_of, inputs_of, wanted_dtype
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import array_facts, ask, fail, report, scalar_facts
@@ -147,7 +152,8 @@ def _compute(
         fail(NAME, hearing, error)
     call = Call(inputs, called[3 + len(inputs) :])
     for seen in _tell(hearing, called[1], call, result, ring.since(mark), None, frame):
-        ask(NAME, hearing, learn, hearing, frame, key, seen)
+        if is_taken_as_it_is(*inputs):
+            ask(NAME, hearing, learn, hearing, frame, key, seen)
     return result
 
 
