@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections import deque
 from collections.abc import Collection
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,7 +23,7 @@ from tfnp_magic.site import is_library
 
 if TYPE_CHECKING:
     from tfnp_magic.model import Crossing, Place, Verdict
-    from tfnp_magic.recorder import Recorder
+    from tfnp_magic.recorder import Recorder, Unsettled
     from tfnp_magic.seen import Seen
 
 _MOST = 4096
@@ -126,12 +125,21 @@ class Lane:
     """
 
     __slots__ = (
-        "_cell_files", "_is_closed", "_kinds", "_looks", "_met", "device", "grooves",
-        "look_grooves", "recorder", "scopes", "tokens",
+        "_cell_files",
+        "_is_closed",
+        "_kinds",
+        "_met",
+        "_unsettled",
+        "device",
+        "grooves",
+        "look_grooves",
+        "recorder",
+        "scopes",
+        "tokens",
     )  # fmt: skip
 
-    def __init__(self, recorder: Recorder, looks: deque[Any]) -> None:
-        self.recorder, self._looks = recorder, looks
+    def __init__(self, recorder: Recorder, unsettled: Unsettled) -> None:
+        self.recorder, self._unsettled = recorder, unsettled
         self.grooves: dict[Key, Groove] = {}
         self.look_grooves: dict[Key, LookGroove] = {}
         self._is_closed = False
@@ -194,8 +202,8 @@ class Lane:
 
     def count(self, groove: Groove, frame: FrameType, start_ns: int, stop_ns: int) -> None:
         """One conversion more, by the instruction that `frame` is at."""
-        if self._looks:
-            self.recorder.settle_before(frame)
+        if self._unsettled.looks:
+            self.recorder.settle_before(self._unsettled, frame)
         if self.recorder.hazards.watched:
             self.recorder.hazards.pass_by(groove.place)
         self.recorder.tally(groove, start_ns, stop_ns)
@@ -213,12 +221,12 @@ class Lane:
             When it began, and ended.
         """
         recorder = self.recorder
-        recorder.settle_before(frame)
+        recorder.settle_before(self._unsettled, frame)
         if recorder.hazards.watched:
             recorder.hazards.pass_by(groove.place)
         array, tensor = ends
         waiting = AlikeLook(groove, weakref.ref(array), weakref.ref(tensor), *moment)
-        self._looks.append(waiting)
+        self._unsettled.looks.append(waiting)
 
     def has_met(self, key: Key) -> bool:
         """Whether looks with this key came so often that another would have shown, were it not so.

@@ -83,7 +83,7 @@ _Waiting = AlikeLook | tuple[Spot, Seen, "str | None"]
 """A look, and the dtype of what the reader made of the memory, if its syntax tells."""
 
 
-class _Unsettled:
+class Unsettled:
     """One thread's looks that wait to be judged, all by the same instruction."""
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ class Recorder(Spots):
         # Routes of what is left out; the codes keep their numbers in the keys from being reused.
         self._elsewhere: dict[tuple[Any, ...], tuple[Route, tuple[CodeType | None, ...]]] = {}
         self._ledger: dict[tuple[Any, ...], Crossing] = {}
-        self._unsettled: dict[int, _Unsettled] = {}
+        self._unsettled: dict[int, Unsettled] = {}
         self._made: dict[int, deque[_Made]] = {}
         self._corrected: dict[int, tuple[Spot, Seen, Storage, Crossing]] = {}
         self.observers: list[Observer] = []
@@ -260,26 +260,33 @@ class Recorder(Spots):
         One call may look at several tensors (`np.add(t, u)`), and holds what it made of
         the first until it has the last: only another instruction shows what was kept.
         """
-        instruction = (id(frame), frame.f_lasti) if frame else (0, 0)
-        unsettled = self._unsettled.setdefault(threading.get_ident(), _Unsettled())
-        if unsettled.instruction != instruction:
-            self._settle(unsettled.looks, 0)
-            unsettled.instruction = instruction
-        self._settle(unsettled.looks, _MOST_UNSETTLED)
+        unsettled = self._unsettled_here()
+        self.settle_before(unsettled, frame)
         return unsettled.looks
 
     def lane(self) -> Lane | None:
         """A lane for this thread; None where others may hear what it does, or it is driven."""
         if len(open_scopes()) != 1 or inner.owners is not None or inner.driver is not None:
             return None
-        unsettled = self._unsettled.setdefault(threading.get_ident(), _Unsettled())
-        lane = Lane(self, unsettled.looks)
+        lane = Lane(self, self._unsettled_here())
         self._lanes.append(lane)
         return lane
 
-    def settle_before(self, frame: FrameType | None) -> None:
+    def settle_before(self, unsettled: Unsettled, frame: FrameType | None) -> None:
         """Judge looks that another instruction than the present one made."""
-        self._at(frame)
+        instruction = (id(frame), frame.f_lasti) if frame else (0, 0)
+        looks = unsettled.looks
+        if unsettled.instruction != instruction:
+            unsettled.instruction = instruction
+            if looks:
+                self._settle(looks, 0)
+        elif len(looks) > _MOST_UNSETTLED:
+            self._settle(looks, _MOST_UNSETTLED)
+
+    def _unsettled_here(self) -> Unsettled:
+        thread = threading.get_ident()
+        known = self._unsettled.get(thread)
+        return self._unsettled.setdefault(thread, Unsettled()) if known is None else known
 
     def pour(self, groove: Groove) -> None:
         """Put what a groove has counted into the recording."""
