@@ -26,6 +26,7 @@ Data goes one way: call → probe → recorder → recording → views.
 ``in_graphs``             inside graphs (``--graph``)
 ``seen``, ``recorder``,   what a probe saw; attribution, settling; counting into crossings
 ``ledger``, ``moments``   that add up; when that was
+``lanes``                 what one line converts again and again: counted, described once
 ``site``, ``spots``       frame → line; the places that one trace has come by
 ``handed``                what the user handed to the library
 ``cast_before``           what a library cast before it converted
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from tfnp_magic.saved import RecordingFileError, load
     from tfnp_magic.tracing import trace
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 __all__ = [
     "Crossing", "Recording", "RecordingFileError", "load", "load_ipython_extension", "trace",
     "unload_ipython_extension",

@@ -6,7 +6,7 @@ import inspect
 import itertools
 import sys
 from collections.abc import Callable, Iterator
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,12 +20,26 @@ def was_handed_over(identity: int, callee: FrameType) -> bool:
     Looks into lists, tuples and dicts one level deep. The frame is the library's: its
     snapshot of locals is emptied at once, so that it keeps nothing of the user's alive.
     """
-    names, code = callee.f_locals, callee.f_code
-    starred = [code.co_flags & flag for flag in (inspect.CO_VARARGS, inspect.CO_VARKEYWORDS)]
-    count = code.co_argcount + code.co_kwonlyargcount + sum(map(bool, starred))
-    arguments = code.co_varnames[:count]
+    names, arguments = callee.f_locals, _arguments_of(callee.f_code)
     try:
         return any(_holds(names.get(name), identity) for name in arguments)
+    finally:
+        forget_snapshot(callee, names)
+
+
+def _arguments_of(code: CodeType) -> tuple[str, ...]:
+    """Names of a function's arguments, and of those that take the rest."""
+    count = code.co_argcount + code.co_kwonlyargcount
+    flags = code.co_flags
+    count += bool(flags & inspect.CO_VARARGS) + bool(flags & inspect.CO_VARKEYWORDS)
+    return code.co_varnames[:count]
+
+
+def was_handed_as_argument(identity: int, callee: FrameType) -> bool:
+    """Whether an object is an argument itself; `was_handed_over` also looks into them."""
+    names = callee.f_locals
+    try:
+        return identity in [id(names.get(name)) for name in _arguments_of(callee.f_code)]
     finally:
         forget_snapshot(callee, names)
 
@@ -141,6 +155,7 @@ def _holds(value: object, identity: int, depth: int = 2) -> bool:
     if id(value) == identity:
         return True
     if depth and type(value) in (tuple, list, dict):
-        parts = value.values() if isinstance(value, dict) else value
-        return any(_holds(part, identity, depth - 1) for part in parts)  # type: ignore[attr-defined]
+        for part in value.values() if isinstance(value, dict) else value:  # type: ignore[attr-defined]
+            if id(part) == identity or _holds(part, identity, depth - 1):
+                return True
     return False

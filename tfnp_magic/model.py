@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def is_custom(device: str) -> bool:
     return device.upper().startswith("CUSTOM")
 
 
+@functools.lru_cache(maxsize=1024)
 def kind_of_move(device_from: str, device_to: str) -> str:
     """``host to device``, ``device to host``, ``device to device``; empty where nothing moves."""
     if device_from == device_to:
@@ -298,6 +300,15 @@ class Hazard:
     written_at: Place | None = None
     sampled: bool = False
 
+
+OTHER_LINES = Site(None, Place("(other lines)", 0, "", ""))
+"""Where conversions are counted that one trace has no further site for; see `MAX_SITES`."""
+
+MAX_SITES = 10_000
+"""Sites, by each route, that one trace tells apart; what is converted elsewhere counts together.
+
+Each takes about 2 kB of memory, and twice as much in `executing`, which reads its syntax.
+"""
 
 MAX_SHAPES = 16
 """Distinct shapes that one `Crossing` keeps; memory grows with sites, not with data."""

@@ -47,6 +47,7 @@ class RunningCall:
         self._validation: Validation | None = None
         self._first = 0
         self._epoch: dict[Counter, Share] = {}
+        self._known: dict[str, Shares] = {}
         self._started = self._depth = 0
         self._divide()
 
@@ -72,11 +73,13 @@ class RunningCall:
         """An epoch begins, with its callbacks."""
         for counter, calls in self.entries.items():
             self._epoch[counter] = _next_epoch(calls)
+        self._known.clear()
         self._divide()
 
     def end_epoch(self) -> None:
         """The epoch is over, and so are its callbacks."""
         self._epoch = {}
+        self._known.clear()
         self._divide()
 
     def begin_batch(self, number: int) -> None:
@@ -114,10 +117,12 @@ class RunningCall:
         """Find out whose shares the next conversions are."""
         part = "in_batches" if self._in_batch else "outside"
         part = part if self._validation is None else "validation"
-        shares: Shares = {}
-        for counter, calls in self.entries.items():
-            share, epoch = getattr(calls, part), self._epoch.get(counter)
-            shares[counter] = (share,) if epoch is None else (share, epoch)
+        shares = self._known.get(part)
+        if shares is None:
+            shares = self._known[part] = {}
+            for counter, calls in self.entries.items():
+                share, epoch = getattr(calls, part), self._epoch.get(counter)
+                shares[counter] = (share,) if epoch is None else (share, epoch)
         self.shares = shares
 
 

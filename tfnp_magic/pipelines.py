@@ -111,9 +111,11 @@ _lock = threading.Lock()
 
 def pipelines_of(recorder: Recorder) -> Pipelines:
     """Those of this recorder, which counts conversions by them from now on."""
-    with _lock:
-        known = _of_recorder.get(recorder)
-        if known is None:
-            known = _of_recorder[recorder] = Pipelines(recorder)
-            recorder.observers.append(known)
-        return known
+    known = _of_recorder.get(recorder)  # once an element: the lock is for the first
+    if known is None:
+        with _lock:
+            known = _of_recorder.get(recorder)
+            if known is None:
+                known = _of_recorder[recorder] = Pipelines(recorder)
+                recorder.observers.append(known)
+    return known

@@ -5,7 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from tfnp_magic.model import KINDS_OF_MOVE, Crossing, Hazard, Moment, Moves, kind_of_move
+from tfnp_magic.model import (
+    KINDS_OF_MOVE,
+    OTHER_LINES,
+    Crossing,
+    Hazard,
+    Moment,
+    Moves,
+    kind_of_move,
+)
 
 if TYPE_CHECKING:
     import os
@@ -24,7 +32,8 @@ class Recording:
     source
         Text of the traced cell, with the magic's line first; empty for a file.
     ledger
-        The crossings, in the order in which their sites were first reached.
+        The crossings, in the order in which their sites were first reached. There are at most
+        `tfnp_magic.model.MAX_SITES` of these; see `sites_dropped`.
     hazards
         Memory that a writable array shares with a tensor: what was written to first.
     hazards_unwatched
@@ -84,6 +93,15 @@ class Recording:
     error: str | None = None
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    @property
+    def sites_dropped(self) -> int:
+        """How many conversions there were at sites beyond the first `MAX_SITES`.
+
+        The ledger has them at `tfnp_magic.model.OTHER_LINES`, a crossing for each route and
+        outcome, with all their figures: the totals are complete.
+        """
+        return sum(crossing.count for crossing in self.ledger if crossing.site == OTHER_LINES)
+
     def moves(self) -> Moves:
         """Bytes that moved in all, by direction: the ledger's, and housekeeping's.
 
@@ -98,6 +116,9 @@ class Recording:
 
     def summary(self) -> Any:
         """Return the summary table: one row per line, route and outcome.
+
+        Where there were more lines than are told apart (`sites_dropped`), the further ones'
+        conversions are in rows without a line whose ``inner`` is ``(other lines)``.
 
         Returns
         -------

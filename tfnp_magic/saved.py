@@ -9,7 +9,9 @@ JSON in UTF-8, in gzip where the path ends in ``.gz`` (reading looks at the cont
 
 ``recording`` has the fields of `Recording`, and its parts those of `Crossing`, `Place`,
 `Moment` and so on, as objects with the fields' names: see `tfnp_magic.plain`. Bytes,
-nanoseconds and counts are whole numbers; ``null`` is what was not known. ``shapes`` is a list
+nanoseconds and counts are whole numbers; ``null`` is what was not known. The source
+``(other lines)``, line 0, is that of all lines beyond those that a trace tells apart
+(`tfnp_magic.model.OTHER_LINES`). ``shapes`` is a list
 of pairs, ``[[[32, 64], 10]]``: ten of shape (32, 64). Two halves of a surrogate pair that stood
 side by side in a text come back as the one character that they stand for.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
-from tfnp_magic.model import Place, Site, Storage
+from tfnp_magic.model import MAX_SITES, OTHER_LINES, Place, Site, Storage
 from tfnp_magic.route import Reader, Route, reader_of, route_of
 from tfnp_magic.scope import inner, starter_here
 from tfnp_magic.site import Label, Sources, Standpoint, stand
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 # Identity, not value: hashing a code object reads all of it.
 Key = tuple[int, int, int, int, int]
+
+_MOST_SPOTS = MAX_SITES
+"""Keys that are known at a time: code that is made anew each time (`exec`) has new ones."""
+
+_MOST_ROUTES = 256
+"""Routes that are told apart at sites beyond `MAX_SITES`; then only the chokepoints are."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -76,7 +83,9 @@ class Spots:
         The same object for the same line: a driver's line is known by its ``id()``.
         """
         line = self._site(stand(frame, self._cell_files)).line
-        return None if line is None else self._lines.setdefault(line, line)
+        if line is None or (len(self._lines) >= MAX_SITES and line not in self._lines):
+            return None if line is None else OTHER_LINES.inner
+        return self._lines.setdefault(line, line)
 
     def place_at(self, filename: str, line: int, function: str) -> Place:
         """A line that no frame is at any more."""
@@ -89,14 +98,26 @@ class Spots:
         if spot is None:
             codes = tuple(f.f_code if f else None for f in where)
             site, route = self._site(where), route_at(where, frame, lowest)
-            number = self._numbers.setdefault((site, route), len(self._numbers))
+            number, site, told = self._told_as(site, route, lowest)
             # What reads matters to a look alone; a library's file may take a second to parse.
             is_look = not isinstance(seen.storage, Storage)
             reader = reader_of(frame if is_look else None, where, route)
-            home = where.cell or where.inner or frame
-            names = home.f_globals if home is not None else {}
-            spot = self._spots[key] = Spot(number, site, route, reader, codes, names)
+            names = _names_of(where, frame)
+            if len(self._spots) >= _MOST_SPOTS:
+                self._spots.clear()  # their numbers stay what they were
+            spot = self._spots[key] = Spot(number, site, told, reader, codes, names)
         return spot
+
+    def _told_as(self, site: Site, route: Route, lowest: str) -> tuple[int, Site, Route]:
+        """What to count a conversion there as: there may be no further site, or route, for it."""
+        numbers = self._numbers
+        key = site, route
+        is_full = len(numbers) >= MAX_SITES and key not in numbers
+        if is_full or site.line is OTHER_LINES.inner:
+            key = OTHER_LINES, route
+            if len(numbers) >= MAX_SITES + _MOST_ROUTES and key not in numbers:
+                key = OTHER_LINES, Route(lowest, route.explicit)
+        return numbers.setdefault(key, len(numbers)), *key
 
     def _site(self, where: Standpoint) -> Site:
         driver = self._driver()
@@ -126,6 +147,19 @@ class Spots:
         """On a thread that works for a line, the frames show only the function that it runs."""
         deeper = self._sources.place_of(where.inner) if where.inner else None
         return Site(line, None if deeper == line else deeper)
+
+
+def _names_of(where: Standpoint, frame: FrameType | None) -> dict[str, Any]:
+    """The names that the user has there: a module's, or the cell's, which outlive the trace.
+
+    Code that `exec` ran elsewhere may be the only one to hold its own.
+    """
+    if where.cell is not None:
+        return where.cell.f_globals
+    home = where.inner or frame
+    names = home.f_globals if home is not None else {}
+    module = sys.modules.get(str(names.get("__name__")))
+    return names if getattr(module, "__dict__", None) is names else {}
 
 
 def key_of(where: Standpoint, lowest: str, driven: int = 0) -> Key:

@@ -85,7 +85,7 @@ def where(site: Site, title: str = "") -> str:
 
 
 def _full(place: Place) -> str:
-    return f"line {place.line} of {place.source}"
+    return f"line {place.line} of {place.source}" if place.line else place.source
 
 
 def to_change(site: Site) -> Place | None:

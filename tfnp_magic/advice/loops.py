@@ -9,7 +9,14 @@ from tfnp_magic.advice.finding import Finding, to_change, where
 from tfnp_magic.advice.instead import in_a_loop
 from tfnp_magic.advice.phrases import size_text, sums, took_text
 from tfnp_magic.figures import known_sum, times
-from tfnp_magic.model import NUMPY_TO_TENSORFLOW, READS, Crossing, Site, kind_of_move
+from tfnp_magic.model import (
+    NUMPY_TO_TENSORFLOW,
+    OTHER_LINES,
+    READS,
+    Crossing,
+    Site,
+    kind_of_move,
+)
 from tfnp_magic.recording import Recording
 
 MANY = 100
@@ -49,11 +56,16 @@ def of_loops(recording: Recording) -> Iterator[Finding]:
 
 
 def by_place(recording: Recording) -> list[list[Crossing]]:
-    """Crossings by place, route and direction, without those of models and pipelines."""
+    """Crossings by place, route and direction, without those of models and pipelines.
+
+    Nor with those whose lines were not told apart: they are of no one place.
+    """
     models = {(calls.site, calls.route) for calls in recording.models}
     groups: dict[tuple[Site, str, str], list[Crossing]] = {}
     for crossing in recording.ledger:
-        if crossing.route not in _OF_PIPELINES and (crossing.site, crossing.route) not in models:
+        if crossing.site == OTHER_LINES or crossing.route in _OF_PIPELINES:
+            continue
+        if (crossing.site, crossing.route) not in models:
             key = crossing.site, crossing.route, crossing.direction
             groups.setdefault(key, []).append(crossing)
     return list(groups.values())

@@ -98,6 +98,8 @@ def _between(hazard: Hazard) -> str:
 
 def _line(place: Place, site: Site) -> str:
     """``line 4``, and its file where that is another than the site's."""
+    if not place.line:
+        return place.source
     here = site.line or site.inner
     other = here is not None and place.source != here.source
     return f"line {place.line}" + (f" of {place.source}" if other else "")

@@ -35,7 +35,7 @@ from tfnp_magic.probes.python_functions import (
     generators_of,
     role_of,
 )
-from tfnp_magic.probes.reporting import ask, report
+from tfnp_magic.probes.reporting import ask, fail, report
 from tfnp_magic.probes.stands import Stands
 from tfnp_magic.probes.unseen import into_tensor, out_of_tensor
 from tfnp_magic.recorder import Recorder
@@ -125,27 +125,25 @@ def _call(called: Callable[..., _T], *args: Any) -> _T:
 
 
 def _around_call(stands: Stands, original: Any) -> Any:
-    lent = _Lent()
+    lent, plain = _Lent(), _Plain()
 
     def __call__(self: Any, token: Any, device: Any, args: Any) -> Any:  # noqa: N807
         function = self.get(token)
-        driver, before = _ask(_driver_of, token, function, args), work_here()
+        driver, before = _ask(_driver_of, plain, token, function, args), work_here()
         outer = _running.converted, _running.callee, _running.args, _running.is_foreign
         try:
             begin_work_for(driver)
             hearing = listeners()
             _running.converted, _running.args = {} if hearing else None, args
             _running.is_foreign = sys._getframe().f_back is None
-            callee = _running.callee = _ask(callee_of, function) if hearing else None
+            callee = _running.callee = _ask(plain.callee_of, token, function) if hearing else None
             if callee is not None:
-                report(NAME, hearing, None, _tell_arguments, stands, callee, hearing, args)
+                ask(NAME, hearing, _tell_arguments, stands, callee, hearing, args)
             results = original(self, token, device, args)
-            _ask(_note_generator, token, function, args, results)
+            _ask(_note_generator, plain, token, function, args, results)
             if callee is not None:
                 made = results, _running.converted or {}
-                report(
-                    NAME, hearing, None, _tell_results, stands, lent, callee, hearing, args, made
-                )
+                ask(NAME, hearing, _tell_results, stands, lent, callee, hearing, args, made)
         except BaseException as exc:
             without_our_frame(exc)
             raise
@@ -159,7 +157,38 @@ def _around_call(stands: Stands, original: Any) -> Any:
 
 def _ask(question: Callable[..., _T], *args: Any) -> _T | None:
     """Ask on one of TensorFlow's threads; a failure costs the recordings that hear it."""
-    return ask(NAME, overhearing(), question, *args)
+    try:
+        return question(*args)
+    except Exception as error:
+        fail(NAME, overhearing(), error)
+        return None
+
+
+class _Plain:
+    """What is called by registered functions that stand around no generator; found out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[weakref.ref[Any], Callee | None]] = {}
+
+    def has(self, token: str, function: Any) -> bool:
+        """Whether it was found to be one."""
+        known = self._known.get(token)
+        return known is not None and known[0]() is function
+
+    def callee_of(self, token: str, function: Any) -> Callee | None:
+        """As `python_functions.callee_of`."""
+        known = self._known.get(token)
+        if known is not None and known[0]() is function:
+            return known[1]
+        callee = callee_of(function)
+        if generators_of(function) is None:
+            if len(self._known) >= _MOST_PLAIN:
+                self._known.clear()
+            self._known[token] = weakref.ref(function), callee
+        return callee
+
+
+_MOST_PLAIN = 1024
 
 
 def _around_eager_convert(stands: Stands, original: Any) -> Any:
@@ -180,12 +209,12 @@ def _around_eager_convert(stands: Stands, original: Any) -> Any:
     return _convert
 
 
-def _driver_of(token: str, function: Any, args: Any) -> Driver | None:
+def _driver_of(plain: _Plain, token: str, function: Any, args: Any) -> Driver | None:
     """What drives this call; None where that cannot be told.
 
     A generator's number tells it for certain, once it was seen to begin.
     """
-    state = generators_of(function)
+    state = None if plain.has(token, function) else generators_of(function)
     if state is None:
         return callers.driver_of(callers.may_call(token))
     if role_of(function) == "get_next_id":
@@ -201,8 +230,10 @@ def _number(value: Any) -> int:
     return int(value if isinstance(value, np.ndarray | np.generic) else raw_value(value))
 
 
-def _note_generator(token: str, function: Any, args: Any, results: Any) -> None:
+def _note_generator(plain: _Plain, token: str, function: Any, args: Any, results: Any) -> None:
     """A generator begins, or is done with."""
+    if plain.has(token, function):
+        return
     state, role = generators_of(function), role_of(function)
     if state is not None and role == "get_next_id":
         callers.begins(state, _number(results), token)

@@ -38,6 +38,9 @@ def patches() -> list[AttributePatch]:
 _Known = dict[tuple[Any, int], "GraphCast | None"]
 """What a function, by its name, does to one of its inputs."""
 
+_NOT_YET = GraphCast("", False, False)
+"""Stands for an input that was not looked at."""
+
 _MOST_KNOWN = 4096
 
 
@@ -52,7 +55,11 @@ def _around(original: Any) -> Any:
             raise
         hearing = overhearing()
         made = {number for recorder in hearing for number in recorder.lately_made()}
-        inputs = [pair for pair in enumerate(tensor_inputs) if id(pair[1]) in made] if made else ()
+        inputs = made and [
+            (position, tensor)
+            for position, tensor in enumerate(tensor_inputs)
+            if id(tensor) in made and known.get((name, position), _NOT_YET) is not None
+        ]
         if inputs:
             frame = sys._getframe(1)
             report(NAME, hearing, frame, _tell, known, hearing, frame, name, inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import weakref
 from collections.abc import Iterator, Sequence
 from types import FrameType
@@ -13,7 +14,7 @@ from tfnp_magic.callers import Call, Iteration, callers
 from tfnp_magic.driving import NOBODY, Driver
 from tfnp_magic.facts import eager_tensor_type
 from tfnp_magic.model import Place
-from tfnp_magic.pipelines import pipelines_of
+from tfnp_magic.pipelines import Pipelines, pipelines_of
 from tfnp_magic.probes import contents
 from tfnp_magic.probes.contents import Content, Contents
 from tfnp_magic.probes.python_functions import generators_of
@@ -23,7 +24,8 @@ from tfnp_magic.scope import inner, overhearing, tokens_here
 
 def module_of(name: str) -> Any:
     """One of TensorFlow's own modules; some it imports only when they are needed."""
-    return importlib.import_module(f"tensorflow.python.{name}")
+    full = f"tensorflow.python.{name}"
+    return sys.modules.get(full) or importlib.import_module(full)
 
 
 def is_eager() -> bool:
@@ -74,8 +76,8 @@ class Watch:
         callers.add(iterator, iteration)
         return iteration
 
-    def asks(self, iterator: Any, frame: FrameType) -> Iteration | None:
-        """An iterator is asked for an element; None for one that is part of a graph."""
+    def asks(self, iterator: Any, frame: FrameType) -> list[_Waiting] | None:
+        """An iterator is asked for an element: who counts it; None for one in a graph."""
         callers.goes_on()
         dataset = vars(iterator).get("_dataset")
         if dataset is None or not is_eager():
@@ -85,16 +87,19 @@ class Watch:
             content = self.contents.of_dataset(dataset)
             iteration = self._add(iterator, content, NOBODY, 0)
             self._look_for_older(content)
-        self._consumes(iteration, iterator, frame)
-        self._starts(iteration)
-        return iteration
+        hearing = overhearing()
+        if not all(recorder in iteration.driver.pipelines for recorder in hearing):
+            self._consumes(iteration, iterator, frame)
+        if not iteration.started:
+            self._starts(iteration)
+        pipelines = iteration.driver.pipelines
+        return [(pipelines_of(r), p) for r in hearing if (p := pipelines.get(r)) is not None]
 
     def _starts(self, iteration: Iteration) -> None:
         """An iteration begins when the first element is asked for."""
-        if not iteration.started:
-            iteration.started = True
-            for recorder, pipeline in list(iteration.driver.pipelines.items()):
-                pipelines_of(recorder).begins(pipeline)
+        iteration.started = True
+        for recorder, pipeline in list(iteration.driver.pipelines.items()):
+            pipelines_of(recorder).begins(pipeline)
 
     def _consumes(self, iteration: Iteration, iterator: Any, frame: FrameType) -> None:
         """Of an iterator that a trace does not know, it knows who goes on with it."""
@@ -116,14 +121,13 @@ class Watch:
         found.made_by = next((origin.maker for origin in origins if origin.maker), "")
         return found
 
-    def gives(self, iteration: Iteration, element: Any, is_element: bool) -> None:
+    def gives(self, waiting: list[_Waiting], element: Any, is_element: bool) -> None:
         """It was given one; of one that may be none, it is not known whether it is."""
-        for recorder in overhearing():
-            pipeline = iteration.driver.pipelines.get(recorder)
-            if pipeline is not None and is_element:
-                pipelines_of(recorder).came_out(pipeline, _tensors_of(element))
-            elif pipeline is not None:
-                pipelines_of(recorder).comes_out_unseen(pipeline)
+        for pipelines, pipeline in waiting:
+            if is_element:
+                pipelines.came_out(pipeline, _tensors_of(element))
+            else:
+                pipelines.comes_out_unseen(pipeline)
 
     def makes(self, source: Any, given: Any, frame: FrameType) -> None:
         """The source of a pipeline was made: of arrays, unless its tensors were there before."""
@@ -164,15 +168,16 @@ class Watch:
         """A graph is called; None where it can call no Python function and has no iterator."""
         callers.goes_on()
         python = contents.calls_python()
-        if not (python or callers.resources) or context.is_async():
-            return None
+        if not python and callers.resources.keys().isdisjoint(map(id, inputs)):
+            return None  # most graphs
         identities = frozenset(map(id, inputs))
         content = self._of_call(name, inputs) if python else contents.NOTHING
         if content.iterates:
             self._find_older()
+        calls_python = bool(content.tokens)
         if not identities.isdisjoint(callers.resources):
-            self._hands_over(identities, frame)
-        elif not content.tokens:
+            calls_python |= self._hands_over(identities, context, frame)
+        if not calls_python or context.is_async():  # nobody will ask who called, or not in time
             return None
         self._look_for_older(content)
         return self._begin(frame, content.tokens, identities)
@@ -188,16 +193,23 @@ class Watch:
         given = [self.contents.of_variant(inputs[place]) for place in variants]
         return contents.joined([content, *given])
 
-    def _hands_over(self, identities: frozenset[int], frame: FrameType) -> None:
-        """A graph is given an iterator: elements come out inside."""
+    def _hands_over(self, identities: frozenset[int], context: Any, frame: FrameType) -> bool:
+        """A graph is given an iterator: elements come out inside; whether it can call Python."""
+        calls_python, hearing = False, overhearing()
         for resource in identities & callers.resources.keys():
             iteration = callers.resources.get(resource)
             iterator = None if iteration is None else iteration.iterator()
             if iteration is None or iterator is None:
                 continue
-            self._consumes(iteration, iterator, frame)
-            self._starts(iteration)
-            self.gives(iteration, None, False)
+            calls_python |= bool(iteration.tokens)
+            if iteration.started and all(_is_unseen(iteration, r) for r in hearing):
+                continue  # it was given to a graph before
+            if context.is_async():
+                continue
+            waiting = self.asks(iterator, frame)
+            if waiting:
+                self.gives(waiting, None, False)
+        return calls_python
 
     def _begin(self, frame: FrameType, tokens: frozenset[str], inputs: frozenset[int]) -> Call:
         call = Call(frame, overhearing(), inner.driver, tokens_here(), tokens, inputs)
@@ -223,6 +235,16 @@ class Watch:
                 continue
             if isinstance(iterator._iterator_resource, eager_tensor_type()):
                 self._add(iterator, self.contents.of_dataset(dataset), NOBODY, 0)
+
+
+_Waiting = tuple[Pipelines, Pipeline]
+"""Who counts the element that an iterator is asked for, and in what."""
+
+
+def _is_unseen(iteration: Iteration, recorder: Recorder) -> bool:
+    """Whether a recorder was told before that it does not see the elements."""
+    pipeline = iteration.driver.pipelines.get(recorder)
+    return pipeline is not None and pipeline.elements is None
 
 
 class _Origin(NamedTuple):

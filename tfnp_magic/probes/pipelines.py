@@ -19,7 +19,7 @@ from typing import Any
 from tfnp_magic.callers import callers
 from tfnp_magic.probes.iterations import Watch, is_eager, module_of
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import ask
+from tfnp_magic.probes.reporting import fail
 from tfnp_magic.scope import is_tracing, overhearing
 
 NAME = "pipeline"
@@ -71,14 +71,14 @@ def _around_create(watch: Watch, original: Any) -> Any:
 
 def _around_next(watch: Watch, is_element: bool, original: Any) -> Any:
     def _next_internal(self: Any) -> Any:
-        iteration = _ask(watch.asks, self, sys._getframe(1)) if is_tracing() else None
+        waiting = _ask(watch.asks, self, sys._getframe(1)) if is_tracing() else None
         try:
             result = original(self)
         except BaseException as exc:
             without_our_frame(exc)
             raise
-        if iteration is not None:
-            _ask(watch.gives, iteration, result, is_element)
+        if waiting:
+            _ask(watch.gives, waiting, result, is_element)
         return result
 
     return functools.wraps(original)(_next_internal)
@@ -107,7 +107,8 @@ def _around_call(watch: Watch, original: Any) -> Any:
             without_our_frame(exc)
             raise
         finally:
-            callers.end(call)
+            if call is not None:
+                callers.end(call)
 
     return call_function
 
@@ -126,4 +127,9 @@ def _around_source(watch: Watch, original: Any) -> Any:
 
 
 def _ask(question: Callable[..., Any], *args: Any) -> Any:
-    return ask(NAME, overhearing(), question, *args)
+    """As `reporting.ask`; who hears it is asked only if it fails: this is once an element."""
+    try:
+        return question(*args)
+    except Exception as error:
+        fail(NAME, overhearing(), error)
+        return None

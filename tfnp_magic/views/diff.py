@@ -123,8 +123,8 @@ def _cells(row: _Row, before: Side, after: Side) -> dict[str, Any]:
     source, code = _text_of(row, before, after)
     figures = _figures(before, row.before), _figures(after, row.after)
     return {
-        "line_before": row.before[1] if row.before else None,
-        "line_after": row.after[1] if row.after else None,
+        "line_before": (row.before[1] or None) if row.before else None,
+        "line_after": (row.after[1] or None) if row.after else None,
         "source": source,
         "code": without_figures(code),
         "change": row.change,

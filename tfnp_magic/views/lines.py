@@ -198,7 +198,7 @@ def _row(line: Line) -> dict[str, Any]:
     moves = {kind: line.own.moves.get(kind, NOTHING).exact for kind in KINDS_OF_MOVE}
     return {
         "source": place.source if place else "",
-        "line": place.line if place else None,
+        "line": (place.line or None) if place else None,
         "code": place.code if place else "",
         **own,
         **{f"called_{name}": value for name, value in called.items()},

@@ -118,7 +118,9 @@ def _rows(moments: list[Moment]) -> list[list[Moment]]:
 
 def _title(crossing: Crossing) -> str:
     place = crossing.site.line
-    return plain(f"{crossing.route} (line {place.line})" if place else crossing.route)
+    return plain(
+        f"{crossing.route} (line {place.line})" if place and place.line else crossing.route
+    )
 
 
 def _of_moment(moment: Moment) -> dict[str, Any]:
@@ -133,7 +135,7 @@ def _of_moment(moment: Moment) -> dict[str, Any]:
 def _facts(crossing: Crossing) -> dict[str, Any]:
     place = crossing.site.line or crossing.site.inner
     facts = {
-        "line": place.line if place else "unknown",
+        "line": place.line if place and place.line else "unknown",
         "code": place.code if place else "unknown",
         "source": place.source if place else "unknown",
         "inner": inner_text(crossing.site),

@@ -68,7 +68,8 @@ def _peak(bars: Bars) -> str:
 def places_of(lane: Lane, room: int) -> str:
     """``4, 7, …``: the lines that took longest first, as many as there is room for."""
     names = list(dict.fromkeys(map(_place, lane.crossings)))
-    for number in range(len(names), 0, -1):
+    # Each takes a digit, a comma and a blank at least: of thousands, most need no try.
+    for number in range(min(len(names), room // 3 + 1), 0, -1):
         text = ", ".join(names[:number]) + (", …" if number < len(names) else "")
         if width_of(text) <= room:
             return text
@@ -80,6 +81,8 @@ def _place(crossing: Crossing) -> str:
     if crossing.site.line:
         return str(crossing.site.line.line)
     inner = crossing.site.inner
+    if inner and not inner.line:
+        return plain(inner.source)
     return plain(f"{PurePath(inner.source).name}:{inner.line}") if inner else "?"
 
 

@@ -11,6 +11,8 @@ from tfnp_magic.figures import bytes_text, counted
 from tfnp_magic.model import (
     DEVICE_TO_DEVICE,
     IN_GRAPH,
+    MAX_SITES,
+    OTHER_LINES,
     Crossing,
     Hazard,
     Site,
@@ -156,7 +158,9 @@ def _in_graphs(ledger: list[Crossing]) -> list[str]:
 def _places(ledger: list[Crossing]) -> str:
     """`` on 3 lines``; empty where no line is known, as on a library's thread."""
     places = {crossing.site.line or crossing.site.inner for crossing in ledger} - {None}
-    return f" on {counted(len(places), 'line')}" if places else ""
+    more = "more than " if OTHER_LINES.inner in places else ""
+    places -= {OTHER_LINES.inner}
+    return f" on {more}{counted(len(places), 'line')}" if places else ""
 
 
 def _sum_text(ledger: list[Crossing], what: str) -> str:
@@ -251,6 +255,12 @@ def remarks(recording: Recording, more_findings: int = 0) -> list[str]:
         )
     if more_findings:
         sentences.append(f"Not shown: {counted(more_findings, 'more finding')}.")
+    if recording.sites_dropped:
+        number = counted(recording.sites_dropped, "conversion")
+        sentences.append(
+            f"Not told apart: {number} at sites beyond the first {MAX_SITES:,}, which are counted "
+            f"in all figures, as `{inner_text(OTHER_LINES)}`."
+        )
     if recording.hazards_unwatched:
         number = counted(recording.hazards_unwatched, "more conversion")
         sentences.append(f"Not watched: the memory that {number} shared: too many, or too large.")
@@ -296,6 +306,8 @@ def inner_text(site: Site) -> str:
     place = site.inner
     if place is None:
         return ""
+    if not place.line:
+        return place.source
     function = "" if place.function.startswith("<") else f"{place.function} in "
     return f"{function}{place.source}, line {place.line}"
 
