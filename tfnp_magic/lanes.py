@@ -163,6 +163,10 @@ class Lane:
         self._cell_files: Collection[str] = recorder.cell_files
         self._kinds = dict.fromkeys(recorder.cell_files, _CELLS)
 
+    def is_in_use(self) -> bool:
+        """Whether things still stand as they did when it was made; else it is never asked."""
+        return self.scopes is open_scopes()
+
     def is_of(self, recorder: Recorder) -> bool:
         """Whether it is this recorder's, as things stand now."""
         is_current = self.scopes is open_scopes() and self.tokens is tokens_now()

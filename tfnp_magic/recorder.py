@@ -181,6 +181,8 @@ class Recorder(Spots):
         known = self._elsewhere.get(key)
         if known is None:
             codes = tuple(f.f_code if f else None for f in where)
+            if len(self._elsewhere) >= model.MAX_SITES:
+                self._elsewhere.clear()
             known = self._elsewhere[key] = route_at(where, frame, seen.lowest), codes
         if not _is_housekeeping(seen, known[0], where):
             with self._lock:
@@ -269,6 +271,7 @@ class Recorder(Spots):
         if len(open_scopes()) != 1 or inner.owners is not None or inner.driver is not None:
             return None
         lane = Lane(self, self._unsettled_here())
+        self._lanes = [each for each in self._lanes if each.is_in_use()]
         self._lanes.append(lane)
         return lane
 

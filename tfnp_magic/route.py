@@ -242,6 +242,17 @@ def _by_expression(frame: FrameType) -> str | None:
     return None
 
 
+def forget_syntax() -> None:
+    """Drop the nodes that were found so far; the sources' trees stay with `executing`.
+
+    It knows nodes by their code objects, which it keeps, and a cell has new ones each time that
+    it runs.
+    """
+    of_class = getattr(executing.Source, "_class_local", None)
+    if of_class is not None:
+        of_class("__executing_cache", {}).clear()
+
+
 def _node(frame: FrameType) -> ast.AST | None:
     """The syntax node being executed; None where there is no source or no certainty.
 

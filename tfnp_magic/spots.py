@@ -9,7 +9,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.model import MAX_SITES, OTHER_LINES, Place, Site, Storage
-from tfnp_magic.route import Reader, Route, reader_of, route_of
+from tfnp_magic.route import Reader, Route, forget_syntax, reader_of, route_of
 from tfnp_magic.scope import inner, starter_here
 from tfnp_magic.site import Label, Sources, Standpoint, stand
 
@@ -62,6 +62,7 @@ class Spots:
         self._spots: dict[Key, Spot] = {}
         self._numbers: dict[tuple[Site, Route], int] = {}
         self._lines: dict[Place, Place] = {}
+        forget_syntax()
 
     def whereabouts(self, frame: FrameType | None, lowest: str) -> tuple[Site, Route]:
         """Where a frame stands for the user, and by which public name it came there."""
@@ -105,6 +106,7 @@ class Spots:
             names = _names_of(where, frame)
             if len(self._spots) >= _MOST_SPOTS:
                 self._spots.clear()  # their numbers stay what they were
+                forget_syntax()
             spot = self._spots[key] = Spot(number, site, told, reader, codes, names)
         return spot
 
