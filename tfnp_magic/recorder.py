@@ -419,7 +419,7 @@ def _is_alike(seen: Seen, spot: Spot, where: Standpoint) -> bool:
     return (
         where.cell is not None
         and is_plain
-        and not (depends_on_object and (seen.nbytes or 0) <= HOUSEKEEPING_PYTHON)
+        and not (depends_on_object and (seen.nbytes or 0) <= HOUSEKEEPING_ARRAY)
         and not is_cast(seen.dtype_from, seen.dtype_to)
         and not seen.is_corrected
         and seen.waited_ns == 0

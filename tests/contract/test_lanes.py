@@ -57,6 +57,7 @@ CELLS = {
     "minus_read_only": "t - frozen",
     "minus_other_tensors": "(t if i % 2 else t64) - (al if i % 2 else al64)",
     "minus_small": "few - few_numbers",
+    "minus_few": "t[:10] - ten",
     "comparison": "t > al",
     "squeezed": "kept.append(tf.squeeze(al))",
     "taped": "with_tape(t, al)",
@@ -78,7 +79,7 @@ def _namespace():
         "tensors": [t[:8], t, tf.cast(t, tf.int32), t[None], tf.cast(t, tf.bfloat16)],
         "scalar": tf.constant(2.5), "empty": t[:0], "strings": tf.constant(["a", "bc"]),
         "narrow": tf.cast(t, tf.bfloat16), "big": np.zeros(64, "f4"), "kept": [],
-        "numbers": list(range(9)), "index": tf.constant(3), "few": t[:2],
+        "numbers": list(range(9)), "index": tf.constant(3), "few": t[:2], "ten": aligned(both[:10]),
         "few_numbers": aligned(both[:2]),
     }  # fmt: skip
     exec(  # as an earlier cell would
