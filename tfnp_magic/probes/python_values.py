@@ -83,7 +83,7 @@ def _lost(value: Any, tensor: Any) -> ValueChange | None:
     That a float is rounded to float32 is what Python's numbers always meet; an integer
     that wraps around, or a fraction that is cut off, is not.
     """
-    if inner.values_limit == 0 or _is_harmless(value):
+    if inner.values_limit == 0 or _is_harmless(value) or _is_held(value, tensor.dtype.name):
         return None
     try:
         numbers = np.asarray(value)
@@ -103,6 +103,21 @@ def _is_harmless(value: Any) -> bool:
     if isinstance(value, float):
         return not math.isfinite(value) or abs(value) <= _EXACT
     return not isinstance(value, list | tuple) or len(value) > SAMPLE
+
+
+_HELD = {
+    (int, "int32"): 2**31 - 1,
+    (int, "int64"): 2**63 - 1,
+    (float, "float32"): float(np.finfo(np.float32).max),
+    (float, "float64"): math.inf,
+}
+"""The largest number of a type that each dtype holds, but for rounding."""
+
+
+def _is_held(value: Any, dtype: str) -> bool:
+    """Whether one number is so small that the tensor's dtype surely holds it: batches' indices."""
+    largest = _HELD.get((type(value), dtype))
+    return largest is not None and abs(value) <= largest
 
 
 def _is_loss(change: ValueChange) -> bool:
