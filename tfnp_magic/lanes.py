@@ -31,7 +31,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfnp_magic.runtime import OnlyDevice
-from tfnp_magic.scope import Audience, inner, open_scopes, tokens_now
+from tfnp_magic.scope import Audience, inner, lane_here, open_scopes, tokens_now
 from tfnp_magic.seen import Told, ToldLook
 from tfnp_magic.site import is_library
 
@@ -294,7 +294,9 @@ def learn(
     """
     if seen.told is None or isinstance(hearing, Audience) or len(hearing) != 1:
         return
-    lane = _lane_of(hearing[0])
+    if inner.lane is None or not inner.lane.is_of(hearing[0]):
+        inner.lane = hearing[0].lane()
+    lane = lane_here()  # where a recording has observers, for one, nobody would ask it
     standing = None if lane is None else lane.standing(frame)
     if lane is None or standing is None or not lane.has_room():
         return
@@ -305,13 +307,6 @@ def learn(
         hearing[0].grooves.append(groove)
     elif lane.has_met(key):
         lane.look_grooves[key] = LookGroove(seen, codes, stack)
-
-
-def _lane_of(recorder: Recorder) -> Lane | None:
-    lane = inner.lane
-    if lane is None or not lane.is_of(recorder):
-        lane = inner.lane = recorder.lane()
-    return lane
 
 
 def _codes_above(frame: FrameType | None, cell_files: Collection[str]) -> tuple[CodeType, ...]:

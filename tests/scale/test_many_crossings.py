@@ -78,6 +78,21 @@ def test_what_a_trace_allocates_does_not_grow_with_real_crossings(call, million)
     assert {crossing.site.line.line for crossing in recording.ledger} == {2}
 
 
+def test_where_a_pipeline_is_watched_nothing_is_kept_of_each_conversion():
+    """Its conversions are described one by one: who counts by pipelines must hear of each."""
+    text = "for _ in tf.data.Dataset.range(1):\n    pass\nfor _ in range(times):\n    t.numpy()"
+    names = {"tf": tf, "t": tf.ones(100)}
+    code = compile(text, "<watched>", "exec")
+    with traced_cell("<watched>", text):
+        (recorder,) = scope.listeners()
+        exec(code, names | {"times": 500})
+        assert recorder.observers
+        learned, held = len(recorder.grooves), held_by(recorder)
+        exec(code, names | {"times": 5_000})
+        assert len(recorder.grooves) == learned
+        assert held_by(recorder) - held < SLACK
+
+
 def test_code_that_is_made_anew_each_time_is_one_site():
     """Each `exec` of a text has a code object of its own, at the same line."""
     text = "for _ in range(times):\n    exec('t.numpy()', {'t': t})"
