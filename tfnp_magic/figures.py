@@ -25,6 +25,11 @@ def less(total: int | None, part: int | None) -> int | None:
     return None if total is None or part is None else total - part
 
 
+def product(figure: int | None, times: int) -> int | None:
+    """So many times the figure; None where it is not known."""
+    return None if figure is None else figure * times
+
+
 def bytes_text(nbytes: int | None) -> str:
     """``1.5 MB``; powers of 1000; exact below 1 kB."""
     if nbytes is None:

@@ -266,11 +266,6 @@ class Hazards:
             with self._budget.look():
                 shared.look()
 
-    @property
-    def watched(self) -> bool:
-        """Whether anything is watched at the moment."""
-        return bool(self._watched)
-
     def pass_by(self, place: Place | None) -> None:
         """Look whether something was written, if there is time for it.
 

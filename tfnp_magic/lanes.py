@@ -24,7 +24,6 @@ of the chokepoints that ask Python only for what they have not met.
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Collection
 from types import CodeType, FrameType
@@ -32,13 +31,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfnp_magic.runtime import OnlyDevice
 from tfnp_magic.scope import Audience, inner, lane_here, open_scopes, tokens_now
-from tfnp_magic.seen import Told, ToldLook
+from tfnp_magic.seen import Told
 from tfnp_magic.site import is_library
 
 if TYPE_CHECKING:
-    from tfnp_magic.model import Crossing, Place, Verdict
     from tfnp_magic.recorder import Recorder, Unsettled
     from tfnp_magic.seen import Seen
+    from tfnp_magic.spots import Spot
 
 _MOST = 4096
 """Grooves of one lane; what is met beyond them is described each time."""
@@ -61,14 +60,17 @@ Standing = tuple[int, ...]
 Key = tuple[Any, ...]
 """A standing, and what tells conversions apart that happen there."""
 
+Codes = tuple["CodeType | None", ...]
+"""Those of a key: as long as they are kept, their numbers are not given to others."""
+
 
 class Groove:
     """One crossing at one place, of one dtype and shape, and how often it came since last told.
 
     Attributes
     ----------
-    crossing, seen, verdict
-        What it is counted into, and how it was when it was described.
+    seen, crossing, verdict
+        How it was when it was described, and what it is counted into.
     place
         The line that it is at.
     count, busy_ns
@@ -77,22 +79,17 @@ class Groove:
         When the first of these began, and the last ended.
     until_ns
         Where the slot of moments ends in which they lie.
-    thread
-        Ident of the thread whose lane it lies in.
     """
 
     __slots__ = (
         "_codes", "busy_ns", "count", "crossing", "place", "seen", "start_ns", "stop_ns",
-        "thread", "until_ns", "verdict",
+        "until_ns", "verdict",
     )  # fmt: skip
 
-    def __init__(self, seen: Seen, codes: tuple[CodeType, ...]) -> None:
-        assert isinstance(seen.told, Told)
-        self.crossing: Crossing = seen.told.crossing
-        self.verdict: Verdict = seen.told.verdict
-        self.place: Place | None = seen.told.place
-        self.seen, self._codes = seen, codes  # the codes keep the numbers in the key their own
-        self.thread = threading.get_ident()
+    def __init__(self, seen: Seen, told: Told, codes: Codes = ()) -> None:
+        spot, self.crossing, self.verdict = told
+        self.place = spot.place
+        self.seen, self._codes = seen, codes
         self.count = self.busy_ns = self.start_ns = self.stop_ns = self.until_ns = 0
 
 
@@ -108,12 +105,11 @@ class LookGroove:
         C stack pointer at the request: one that lies deeper may belong to another's.
     """
 
-    __slots__ = ("codes", "outcomes", "place", "seen", "spot", "stack")
+    __slots__ = ("_codes", "outcomes", "place", "seen", "spot", "stack")
 
-    def __init__(self, seen: Seen, codes: tuple[CodeType, ...], stack: int) -> None:
-        assert isinstance(seen.told, ToldLook)
-        self.spot, self.place = seen.told
-        self.seen, self.codes, self.stack = seen, codes, stack
+    def __init__(self, seen: Seen, spot: Spot, codes: Codes, stack: int) -> None:
+        self.spot, self.place = spot, spot.place
+        self.seen, self._codes, self.stack = seen, codes, stack
         self.outcomes: dict[tuple[bool, bool], Groove] = {}
 
 
@@ -139,17 +135,8 @@ class Lane:
     """
 
     __slots__ = (
-        "_cell_files",
-        "_is_closed",
-        "_kinds",
-        "_met",
-        "_unsettled",
-        "device",
-        "grooves",
-        "look_grooves",
-        "recorder",
-        "scopes",
-        "tokens",
+        "_cell_files", "_is_closed", "_kinds", "_met", "_unsettled", "device", "grooves",
+        "look_grooves", "recorder", "scopes", "tokens",
     )  # fmt: skip
 
     def __init__(self, recorder: Recorder, unsettled: Unsettled) -> None:
@@ -169,8 +156,7 @@ class Lane:
 
     def is_of(self, recorder: Recorder) -> bool:
         """Whether it is this recorder's, as things stand now."""
-        is_current = self.scopes is open_scopes() and self.tokens is tokens_now()
-        return self.recorder is recorder and is_current
+        return self.recorder is recorder and self.is_in_use() and self.tokens is tokens_now()
 
     def standing(self, frame: FrameType) -> Standing | None:
         """Where a frame stands; None where that is below no line of the cell.
@@ -222,8 +208,7 @@ class Lane:
         """One conversion more, by the instruction that `frame` is at."""
         if self._unsettled.looks:
             self.recorder.settle_before(self._unsettled, frame)
-        if self.recorder.hazards.watched:
-            self.recorder.hazards.pass_by(groove.place)
+        self.recorder.hazards.pass_by(groove.place)
         self.recorder.tally(groove, start_ns, stop_ns)
 
     def look(
@@ -240,8 +225,7 @@ class Lane:
         """
         recorder = self.recorder
         recorder.settle_before(self._unsettled, frame)
-        if recorder.hazards.watched:
-            recorder.hazards.pass_by(groove.place)
+        recorder.hazards.pass_by(groove.place)
         array, tensor = ends
         waiting = AlikeLook(groove, weakref.ref(array), weakref.ref(tensor), *moment)
         self._unsettled.looks.append(waiting)
@@ -252,9 +236,9 @@ class Lane:
         Several requests of one instruction may be one conversion: `refuse` is told so then.
         """
         times = self._met.get(key, 0)
-        if times is not _REFUSED and len(self._met) < _MOST:
+        if times != _REFUSED and len(self._met) < _MOST:
             self._met[key] = times + 1
-        return _REFUSED != times >= _OFTEN
+        return times >= _OFTEN
 
     def refuse(self, frame: FrameType) -> None:
         """What this instruction looks at must be looked at each time."""
@@ -301,19 +285,9 @@ def learn(
     if lane is None or standing is None or not lane.has_room():
         return
     key = (standing, *facts)
-    codes = _codes_above(frame, hearing[0].cell_files)
-    if isinstance(seen.told, Told):
-        groove = lane.grooves[key] = Groove(seen, codes)
+    told, code = seen.told, frame.f_code
+    if isinstance(told, Told):
+        groove = lane.grooves[key] = Groove(seen, told, (code, *told.spot.codes))
         hearing[0].grooves.append(groove)
     elif lane.has_met(key):
-        lane.look_grooves[key] = LookGroove(seen, codes, stack)
-
-
-def _codes_above(frame: FrameType | None, cell_files: Collection[str]) -> tuple[CodeType, ...]:
-    codes = []
-    while frame is not None:
-        codes.append(frame.f_code)
-        if frame.f_code.co_filename in cell_files:
-            break
-        frame = frame.f_back
-    return tuple(codes)
+        lane.look_grooves[key] = LookGroove(seen, told, (code, *told.codes), stack)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfnp_magic.figures import less, plus
+from tfnp_magic.figures import less, plus, product
 from tfnp_magic.model import MAX_SHAPES, Crossing, Site, Verdict, kind_of_move
 from tfnp_magic.recording import Recording
 from tfnp_magic.values import merge
@@ -27,17 +27,11 @@ def crossing_of(site: Site, route: Route, seen: Seen, verdict: Verdict) -> Cross
 
 def count(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
     """Count one conversion more."""
-    crossing.count += 1
-    crossing.nbytes = plus(crossing.nbytes, seen.nbytes)
-    crossing.copied_bytes = plus(crossing.copied_bytes, verdict.storage.copied_bytes)
-    crossing.copies = plus(crossing.copies, verdict.storage.copies)
-    crossing.moved_bytes = plus(crossing.moved_bytes, verdict.move.nbytes)
-    crossing.duration_ns = plus(crossing.duration_ns, seen.duration_ns)
+    count_alike(crossing, seen, verdict, 1, seen.duration_ns)
     crossing.waited_ns = plus(crossing.waited_ns, seen.waited_ns)
     values = verdict.cast.values
     if values is not None:
         crossing.values = values if crossing.values is None else merge(crossing.values, values)
-    _count_shape(crossing, seen.shape, 1)
 
 
 def count_alike(
@@ -53,21 +47,13 @@ def count_alike(
         Nanoseconds that they took in all, none of them waiting; None if not measured.
     """
     crossing.count += times
-    crossing.nbytes = plus(crossing.nbytes, _times(seen.nbytes, times))
-    copied_bytes = _times(verdict.storage.copied_bytes, times)
+    crossing.nbytes = plus(crossing.nbytes, product(seen.nbytes, times))
+    copied_bytes = product(verdict.storage.copied_bytes, times)
     crossing.copied_bytes = plus(crossing.copied_bytes, copied_bytes)
-    crossing.copies = plus(crossing.copies, _times(verdict.storage.copies, times))
-    crossing.moved_bytes = plus(crossing.moved_bytes, _times(verdict.move.nbytes, times))
+    crossing.copies = plus(crossing.copies, product(verdict.storage.copies, times))
+    crossing.moved_bytes = plus(crossing.moved_bytes, product(verdict.move.nbytes, times))
     crossing.duration_ns = plus(crossing.duration_ns, busy_ns)
-    _count_shape(crossing, seen.shape, times)
-
-
-def _times(figure: int | None, times: int) -> int | None:
-    return None if figure is None else figure * times
-
-
-def _count_shape(crossing: Crossing, shape: tuple[int, ...], times: int) -> None:
-    shapes = crossing.shapes
+    shapes, shape = crossing.shapes, seen.shape
     if shape in shapes or len(shapes) < MAX_SHAPES:
         shapes[shape] = shapes.get(shape, 0) + times
     else:

@@ -15,6 +15,7 @@ from tfnp_magic import model
 from tfnp_magic.budget import Budget
 from tfnp_magic.cast_before import is_from_elsewhere, look_for_cast_before
 from tfnp_magic.facts import itemsize_of
+from tfnp_magic.figures import product
 from tfnp_magic.handed import was_handed_over
 from tfnp_magic.hazards import Hazards
 from tfnp_magic.into import dtype_in, names_dtype
@@ -38,7 +39,7 @@ from tfnp_magic.route import (
     outside_of_tensor,
 )
 from tfnp_magic.scope import inner, open_scopes
-from tfnp_magic.seen import GraphCast, Observer, Seen, Told, ToldLook, Values, clock
+from tfnp_magic.seen import GraphCast, Observer, Seen, Told, Values, clock
 from tfnp_magic.site import Label, Standpoint, stand
 from tfnp_magic.spots import Spot, Spots, key_of, route_at
 from tfnp_magic.values import SAMPLE
@@ -148,28 +149,27 @@ class Recorder(Spots):
         unsettled = self._at(frame)
         where = stand(frame, self._cell_files)
         spot = self._spot(where, frame, seen)
-        self.hazards.pass_by(spot.site.inner or spot.site.line)
+        self.hazards.pass_by(spot.place)
         small = _is_housekeeping(seen, spot.route, where)
         if small:
             keep_house(self.recording, seen)
         elif isinstance(seen.storage, Storage):
             look_for_cast_before(seen, where, self)
             seen.asked = _is_asked_for(seen, spot, where)
-            crossing = self._add(spot, seen, seen.storage)
+            told = self._add(spot, seen, seen.storage)
             if _is_alike(seen, spot, where):
-                verdict = _verdict(spot, seen, seen.storage)
-                seen.told = Told(crossing, verdict, spot.site.inner or spot.site.line)
+                seen.told = told
             if seen.is_corrected:
-                self._corrected[id(seen)] = spot, seen, seen.storage, crossing
+                self._corrected[id(seen)] = spot, seen, seen.storage, told.crossing
             if seen.made is not None:
                 made = self._made.setdefault(threading.get_ident(), deque(maxlen=_MOST_MADE))
-                made.append(_Made(seen.made, _call(where), spot, seen, seen.storage, crossing))
+                made.append(_Made(seen.made, _call(where), spot, seen, seen.storage, told.crossing))
         else:
             target = _target(frame, where, spot.reader, seen)
             unsettled.append((spot, seen, target))
             lives = target is None and seen.storage.is_judged_by_what_lives(spot.reader)
             if lives and _is_alike(seen, spot, where):
-                seen.told = ToldLook(spot, spot.site.inner or spot.site.line)
+                seen.told = spot
             seen.storage.wait()
         for observer in self.observers:
             observer.observe(seen, spot.site, small=small)
@@ -300,9 +300,8 @@ class Recorder(Spots):
         groove.count = groove.busy_ns = 0
         with self._lock:
             count_alike(groove.crossing, seen, groove.verdict, times, busy_ns)
-            nbytes = None if seen.nbytes is None else seen.nbytes * times
-            span = groove.start_ns, groove.stop_ns
-            self._moments.add_alike(groove.crossing, groove.thread, span, times, busy_ns, nbytes)
+            nbytes, span = product(seen.nbytes, times), (groove.start_ns, groove.stop_ns)
+            self._moments.add_alike(groove.crossing, seen.thread, span, times, busy_ns, nbytes)
 
     def finish(self) -> Recording:
         """Settle what waits, on every thread, and complete the recording."""
@@ -367,9 +366,8 @@ class Recorder(Spots):
         is_kept, has_tensor = alive
         storage = of_kept_view(has_tensor, False) if is_kept else of_dropped_view(False, 0, None)
         storage = with_move(storage, seen.moved())
-        crossing = self._add(groove.spot, seen, storage)
-        seen.told = Told(crossing, _verdict(groove.spot, seen, storage), groove.place)
-        known = groove.outcomes[alive] = Groove(seen, ())
+        told = self._add(groove.spot, seen, storage)
+        known = groove.outcomes[alive] = Groove(seen, told)
         self.grooves.append(known)
 
     def tally(self, groove: Groove, start_ns: int, stop_ns: int) -> None:
@@ -382,7 +380,7 @@ class Recorder(Spots):
         groove.busy_ns += stop_ns - start_ns
         groove.stop_ns = stop_ns
 
-    def _add(self, spot: Spot, seen: Seen, storage: Storage) -> Crossing:
+    def _add(self, spot: Spot, seen: Seen, storage: Storage) -> Told:
         if seen.direction == model.TENSORFLOW_TO_NUMPY and _reads_for_python(spot, seen):
             seen.direction = model.TENSORFLOW_TO_PYTHON
         verdict = _verdict(spot, seen, storage)
@@ -400,7 +398,7 @@ class Recorder(Spots):
         if seen.shared is not None and storage.kind == VIEW and not seen.shared.is_over():
             route, direction = spot.route.name, seen.direction
             self.hazards.add(seen.shared, spot.site, route, direction, spot.names)
-        return crossing
+        return Told(spot, crossing, verdict)
 
     def _take_back(self, spot: Spot, seen: Seen, storage: Storage, crossing: Crossing) -> None:
         """It will be counted as another crossing."""

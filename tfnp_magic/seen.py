@@ -9,12 +9,13 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from tfnp_magic.model import Crossing, Move, Place, Site, Storage, Verdict
+from tfnp_magic.model import Crossing, Move, Site, Storage, Verdict
 from tfnp_magic.verdict import move_of, once_more, unknown
 
 if TYPE_CHECKING:
     from tfnp_magic.hazards import Shared
     from tfnp_magic.route import Reader
+    from tfnp_magic.spots import Spot
     from tfnp_magic.values import ValueChange
 
 clock = time.perf_counter_ns
@@ -30,18 +31,11 @@ class Observer(Protocol):
 
 
 class Told(NamedTuple):
-    """What a conversion was counted into, the verdict on it, and its line."""
+    """Where a conversion happened, what it was counted into, and the verdict on it."""
 
+    spot: Spot
     crossing: Crossing
     verdict: Verdict
-    place: Place | None
-
-
-class ToldLook(NamedTuple):
-    """A look that waits: where it happened, in the recorder's terms, and its line."""
-
-    spot: Any
-    place: Place | None
 
 
 class Look(Protocol):
@@ -95,7 +89,8 @@ class Seen:
         Whether `Recorder.correct` may tell another storage, once it shows.
     told
         What it was counted into, if all that `Seen` says but its moment is the same for each
-        conversion that this line makes of the same dtype and shape.
+        conversion that this line makes of the same dtype and shape; of a look, which waits to
+        be counted, only where it happened.
     ended_ns, thread
         When it was over, by `clock`, and ``threading.get_ident()`` of its thread: it may be
         counted later, and by another.
@@ -120,7 +115,7 @@ class Seen:
     move: Move | None = None
     waited_ns: int | None = 0
     is_corrected: bool = False
-    told: Told | ToldLook | None = None
+    told: Told | Spot | None = None
     ended_ns: int = dataclasses.field(default_factory=clock, compare=False)
     thread: int = dataclasses.field(default_factory=threading.get_ident, compare=False)
 

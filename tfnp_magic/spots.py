@@ -41,6 +41,11 @@ class Spot:
     codes: tuple[CodeType | None, ...]
     names: dict[str, Any]
 
+    @property
+    def place(self) -> Place | None:
+        """The innermost line that the user wrote."""
+        return self.site.inner or self.site.line
+
 
 class Spots:
     """The places that one trace has come by.
@@ -84,8 +89,10 @@ class Spots:
         The same object for the same line: a driver's line is known by its ``id()``.
         """
         line = self._site(stand(frame, self._cell_files)).line
-        if line is None or (len(self._lines) >= MAX_SITES and line not in self._lines):
-            return None if line is None else OTHER_LINES.inner
+        if line is None:
+            return None
+        if len(self._lines) >= MAX_SITES:
+            return self._lines.get(line, OTHER_LINES.inner)
         return self._lines.setdefault(line, line)
 
     def place_at(self, filename: str, line: int, function: str) -> Place:
