@@ -105,19 +105,25 @@ def _is_harmless(value: Any) -> bool:
     return not isinstance(value, list | tuple) or len(value) > SAMPLE
 
 
-_HELD = {
-    (int, "int32"): 2**31 - 1,
-    (int, "int64"): 2**63 - 1,
-    (float, "float32"): float(np.finfo(np.float32).max),
-    (float, "float64"): math.inf,
+_HELD: dict[str, dict[type, float]] = {
+    "int32": {int: 2**31 - 1},
+    "int64": {int: 2**63 - 1},
+    "float32": {float: float(np.finfo(np.float32).max)},
+    "float64": {float: math.inf},
 }
 """The largest number of a type that each dtype holds, but for rounding."""
 
+_FEW = 8
+"""Numbers that are quicker looked at one by one than compared as arrays."""
+
 
 def _is_held(value: Any, dtype: str) -> bool:
-    """Whether one number is so small that the tensor's dtype surely holds it: batches' indices."""
-    largest = _HELD.get((type(value), dtype))
-    return largest is not None and abs(value) <= largest
+    """Whether the dtype surely holds a number, or each of a few in a list: batches' indices."""
+    numbers = value if type(value) in (list, tuple) else (value,)
+    limits = _HELD.get(dtype, {})
+    return len(numbers) <= _FEW and all(
+        type(number) in limits and abs(number) <= limits[type(number)] for number in numbers
+    )
 
 
 def _is_loss(change: ValueChange) -> bool:
