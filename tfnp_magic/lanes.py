@@ -258,6 +258,12 @@ class Lane:
         return not self._is_closed and len(self.grooves) + len(self.look_grooves) < _MOST
 
 
+def refuse(frame: FrameType) -> None:
+    """From now on, look at each of what an instruction looks at: several may be one conversion."""
+    if inner.lane is not None:
+        inner.lane.refuse(frame)
+
+
 def learn(
     hearing: list[Recorder], frame: FrameType, facts: tuple[Any, ...], seen: Seen, stack: int = 0
 ) -> None:

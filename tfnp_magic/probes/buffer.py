@@ -15,14 +15,14 @@ import numpy as np
 
 from tfnp_magic import runtime
 from tfnp_magic.facts import eager_tensor_type
-from tfnp_magic.lanes import Lane, learn
+from tfnp_magic.lanes import learn, refuse
 from tfnp_magic.probes.looks import is_second_look
 from tfnp_magic.probes.reporting import ask, fail, read_of, report
 from tfnp_magic.probes.slot import BufferSlot, PyBuffer
 from tfnp_magic.probes.waits import Arrival, arrive
 from tfnp_magic.recorder import Recorder
 from tfnp_magic.route import BYTES_LIKE
-from tfnp_magic.scope import is_tracing, lane_here, listeners, overhearing
+from tfnp_magic.scope import lane_here, listeners, overhearing
 from tfnp_magic.seen import Seen, clock
 
 NAME = "buffer protocol"
@@ -81,46 +81,27 @@ def _announce(tensor: Any) -> None:
 
 
 def _heard(tensor: Any, view: int, flags: int, stack: int, duration_ns: int) -> None:
-    lane = lane_here()
-    if lane is not None:
-        _heard_by_one(lane, tensor, view, flags, stack, duration_ns)
-        return
-    arrival = _announced.take(tensor)
-    if not is_tracing():
-        return
-    hearing = listeners()
+    lane = lane_here()  # with one, nothing can move, so nothing was announced
+    arrival = _announced.take(tensor) if lane is None else None
+    hearing = listeners() if lane is None else [lane.recorder]
     if not hearing:
         return
-    frame = sys._getframe(2)
-    if is_second_look(tensor, frame, stack):
-        return
-    remnant = PyBuffer.from_address(view).obj
-    lowest = BYTES_LIKE if flags == _SIMPLE else NAME
-    report(NAME, hearing, frame, _describe, tensor, lowest, remnant, duration_ns, arrival)
-
-
-def _heard_by_one(
-    lane: Lane, tensor: Any, view: int, flags: int, stack: int, duration_ns: int
-) -> None:
-    """The same for one trace alone, where nothing can move."""
-    frame, hearing = sys._getframe(3), [lane.recorder]
-    remnant = PyBuffer.from_address(view).obj
-    facts: tuple[Any, ...] = ()
-    try:
-        if type(remnant) is np.ndarray:
-            facts = flags, remnant.dtype, remnant.shape
+    frame, remnant = sys._getframe(2), PyBuffer.from_address(view).obj
+    facts = (flags, remnant.dtype, remnant.shape) if type(remnant) is np.ndarray else ()
+    if lane is not None:
+        try:
             groove = lane.look_grooves.get((lane.standing(frame), *facts))
             if groove is not None and groove.stack == stack:
                 stop = clock()
                 lane.look(groove, frame, (remnant, tensor), (stop - duration_ns, stop))
                 return
-    except Exception as error:
-        fail(NAME, hearing, error)
+        except Exception as error:
+            fail(NAME, hearing, error)
     if is_second_look(tensor, frame, stack):
-        ask(NAME, hearing, lane.refuse, frame)
+        ask(NAME, hearing, refuse, frame)
         return
     lowest = BYTES_LIKE if flags == _SIMPLE else NAME
-    seen = report(NAME, hearing, frame, _describe, tensor, lowest, remnant, duration_ns, None)
+    seen = report(NAME, hearing, frame, _describe, tensor, lowest, remnant, duration_ns, arrival)
     if seen is not None and seen.told is not None and facts:
         ask(NAME, hearing, learn, hearing, frame, facts, seen, stack)
 

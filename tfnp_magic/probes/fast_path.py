@@ -75,17 +75,19 @@ def _around(original: Any) -> Any:
     settled = (tensor_type, sys.modules["tensorflow"].Variable, str, type(None))
 
     device = runtime.OnlyDevice()
-    ends: dict[Any, int] = {}
-    """Where the inputs end among the arguments, by op; 0 for one that is looked at more closely."""
-
-    computes: dict[Any, bool] = {}
+    computing = COMPUTING if can_read_addresses() else frozenset()
     tape_is_off = sys.modules["tensorflow.python.pywrap_tfe"].TFE_Py_TapeSetIsEmpty
+    ends: dict[Any, int] = {}
+    """Where the inputs end among the arguments, by op."""
 
     def fast_path_execute(*called: Any) -> Any:
         op = called[1]
         end = ends.get(op)
-        if end and device.is_alone():
-            for value in called[3:end]:
+        if end is None:
+            end = ends[op] = 3 + inputs_of(op).number
+        inputs = called[3:end]
+        if op != "Cast" and device.is_alone():
+            for value in inputs:
                 if type(value) is not tensor_type:
                     break
             else:  # tensors alone, of which none can move: as most ops are
@@ -94,19 +96,13 @@ def _around(original: Any) -> Any:
                 except BaseException as exc:
                     without_our_frame(exc)
                     raise
-        elif end is None:
-            ends[op] = 0 if op == "Cast" else 3 + inputs_of(op).number
-            computes[op] = op in COMPUTING and can_read_addresses()
-        lane = lane_here() if computes[op] and tape_is_off() else None
-        arguments = called[3:]
-        number = inputs_of(op).number
-        inputs = arguments[:number]
+        lane = lane_here() if op in computing and tape_is_off() else None
         if lane is not None and (facts := facts_of(inputs, tensor_type)) is not None:
             return _compute(original, called, inputs, lane, (op, *facts))
         others = [value for value in inputs if type(value) is not tensor_type]
         converts = bool(others) and not all(isinstance(value, settled) for value in others)
         before = _references(others) if converts else ()
-        transfers = watch(op, inputs, arguments[number:])
+        transfers = watch(op, inputs, called[end:])
         mark = ring.mark()
         try:
             result = original(*called)
@@ -121,7 +117,7 @@ def _around(original: Any) -> Any:
             hearing = listeners()
             if hearing:
                 held = _held(others, before)
-                call = Call(inputs, arguments[number:], held)
+                call = Call(inputs, called[end:], held)
                 taken = ring.since(mark)
                 _tell(hearing, op, call, result, taken, transfers, sys._getframe(1))
         elif op == "Cast" and (hearing := listeners()):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfnp_magic.facts import eager_tensor_type
-from tfnp_magic.lanes import learn
+from tfnp_magic.lanes import learn, refuse
 from tfnp_magic.model import Storage
 from tfnp_magic.probes.buffer import stood
 from tfnp_magic.probes.looks import belongs_to_last_look
@@ -132,8 +132,8 @@ def _describe_read(
     if method == "__index__" and not isinstance(result, np.integer | np.bool_):
         return None  # `bytes(t)` asks first whether it is a number; no conversion comes of it
     if method in PYTHON_READS and belongs_to_last_look(tensor, caller):
-        if inner.lane is not None and caller is not None:
-            inner.lane.refuse(caller)
+        if caller is not None:
+            refuse(caller)
         return None
     to_python = method in PYTHON_READS
     lowest = f"Tensor.{method}"
