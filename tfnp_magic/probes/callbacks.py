@@ -35,11 +35,11 @@ from tfnp_magic.probes.python_functions import (
     generators_of,
     role_of,
 )
-from tfnp_magic.probes.reporting import ask, fail, report
+from tfnp_magic.probes.reporting import ask, attempt, report
 from tfnp_magic.probes.stands import Stands
 from tfnp_magic.probes.unseen import into_tensor, out_of_tensor
 from tfnp_magic.recorder import Recorder
-from tfnp_magic.scope import listeners, overhearing
+from tfnp_magic.scope import listeners
 from tfnp_magic.seen import Seen
 from tfnp_magic.verdict import VIEW, shared
 
@@ -92,7 +92,7 @@ _running = _Running()
 
 def _around_convert(stands: Stands, original: Any) -> Any:
     def _convert(value: Any, dtype: Any = None) -> Any:
-        as_if = _ask(_place_of_conversion, stands, value) if _running.is_foreign else None
+        as_if = attempt(NAME, _place_of_conversion, stands, value) if _running.is_foreign else None
         as_if = as_if or _call
         try:
             result = as_if(original, value, dtype)
@@ -129,18 +129,19 @@ def _around_call(stands: Stands, original: Any) -> Any:
 
     def __call__(self: Any, token: Any, device: Any, args: Any) -> Any:  # noqa: N807
         function = self.get(token)
-        driver, before = _ask(_driver_of, plain, token, function, args), work_here()
+        driver, before = attempt(NAME, _driver_of, plain, token, function, args), work_here()
         outer = _running.converted, _running.callee, _running.args, _running.is_foreign
         try:
             begin_work_for(driver)
             hearing = listeners()
             _running.converted, _running.args = {} if hearing else None, args
             _running.is_foreign = sys._getframe().f_back is None
-            callee = _running.callee = _ask(plain.callee_of, token, function) if hearing else None
+            callee = attempt(NAME, plain.callee_of, token, function) if hearing else None
+            _running.callee = callee
             if callee is not None:
                 ask(NAME, hearing, _tell_arguments, stands, callee, hearing, args)
             results = original(self, token, device, args)
-            _ask(_note_generator, plain, token, function, args, results)
+            attempt(NAME, _note_generator, plain, token, function, args, results)
             if callee is not None:
                 made = results, _running.converted or {}
                 ask(NAME, hearing, _tell_results, stands, lent, callee, hearing, args, made)
@@ -153,15 +154,6 @@ def _around_call(stands: Stands, original: Any) -> Any:
         return results
 
     return __call__
-
-
-def _ask(question: Callable[..., _T], *args: Any) -> _T | None:
-    """Ask on one of TensorFlow's threads; a failure costs the recordings that hear it."""
-    try:
-        return question(*args)
-    except Exception as error:
-        fail(NAME, overhearing(), error)
-        return None
 
 
 class _Plain:
@@ -198,7 +190,7 @@ def _around_eager_convert(stands: Stands, original: Any) -> Any:
         callee = _running.callee
         if callee is None or callee.is_library or not _running.is_foreign:
             return original(self, value, dtype)
-        as_if = _ask(stands.of, callee) or _call
+        as_if = attempt(NAME, stands.of, callee) or _call
         try:
             return as_if(original, self, value, dtype)
         except BaseException as exc:

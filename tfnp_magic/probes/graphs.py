@@ -23,7 +23,7 @@ from typing import Any
 
 from tfnp_magic.in_graphs.timeline import MARKER
 from tfnp_magic.probes.patch import AttributePatch, CodePatch, without_our_frame
-from tfnp_magic.probes.reporting import ask
+from tfnp_magic.probes.reporting import ask, attempt
 from tfnp_magic.profiling import TAKEN, profiler
 from tfnp_magic.recorder import Recorder
 from tfnp_magic.scope import inner, listeners, overhearing
@@ -76,7 +76,7 @@ def _around_create(original: Any) -> Any:
                 return original(self, dataset, *args, **kwargs)
             with _of_pipeline(dataset, (), sys._getframe(1)):
                 original(self, dataset, *args, **kwargs)
-            ask(NAME, overhearing(), _iterators.add, self._iterator_resource, dataset)
+            attempt(NAME, _iterators.add, self._iterator_resource, dataset)
         except BaseException as exc:
             without_our_frame(exc)
             raise
@@ -103,7 +103,7 @@ def _around_reduce(original: Any) -> Any:
         try:
             if not profiler.is_running:
                 return original(*args, **kwargs)
-            own = ask(NAME, overhearing(), _function_among, kwargs) or ()
+            own = attempt(NAME, _function_among, kwargs) or ()
             with _of_pipeline(_reduced.dataset, own, sys._getframe(1)):
                 return original(*args, **kwargs)
         except BaseException as exc:
@@ -227,7 +227,7 @@ def _text(name: Any) -> str:
 def _before_removal(original: Any) -> Callable[..., Any]:
     def remove_function(self: Any, name: Any) -> Any:
         if profiler.is_running:
-            ask(NAME, overhearing(), profiler.library.remember, _text(name))
+            attempt(NAME, profiler.library.remember, _text(name))
         try:
             return original(self, name)
         except BaseException as exc:

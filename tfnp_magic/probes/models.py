@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tfnp_magic.model_calls import RunningCall, Validation, call_here, counter_of
 from tfnp_magic.probes.awaited import Awaited
 from tfnp_magic.probes.patch import AttributePatch, among_tensorflows, without_our_frame
-from tfnp_magic.probes.reporting import ask, fail
+from tfnp_magic.probes.reporting import ask, attempt
 from tfnp_magic.scope import overhearing
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _before(tell: _Tell) -> Callable[[Any], Any]:
         def on_begin(self: Any, *args: Any, **kwargs: Any) -> Any:
             call = call_here()
             if call is not None:
-                _tell(tell, call, self, args)
+                attempt(NAME, tell, call, self, args)
             try:
                 return original(self, *args, **kwargs)
             except BaseException as exc:
@@ -199,20 +199,12 @@ def _after(tell: _Tell) -> Callable[[Any], Any]:
                 raise
             call = call_here()
             if call is not None:
-                _tell(tell, call, self, args)
+                attempt(NAME, tell, call, self, args)
             return result
 
         return on_end
 
     return make
-
-
-def _tell(tell: _Tell, call: RunningCall, callbacks: Any, told: tuple[Any, ...]) -> None:
-    """As `ask`; who hears it is asked only if it fails: this is several times a batch."""
-    try:
-        tell(call, callbacks, told)
-    except Exception as error:
-        fail(NAME, overhearing(), error)
 
 
 def _around_epoch_end(original: Any) -> Any:

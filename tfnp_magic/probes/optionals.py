@@ -19,8 +19,8 @@ from tfnp_magic import runtime
 from tfnp_magic.facts import eager_tensor_type, short_device
 from tfnp_magic.model import DEVICE_TO_DEVICE, is_host
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import ask, report
-from tfnp_magic.scope import listeners, overhearing
+from tfnp_magic.probes.reporting import attempt, report
+from tfnp_magic.scope import listeners
 from tfnp_magic.seen import Seen
 from tfnp_magic.verdict import of_input
 
@@ -38,7 +38,7 @@ def patches() -> list[AttributePatch]:
 
 def _around(original: Any) -> Any:
     def look(self: Any, *args: Any, **kwargs: Any) -> Any:
-        before = ask(NAME, overhearing(), _mirrors_before, self)
+        before = attempt(NAME, _mirrors_before, self)
         try:
             result = original(self, *args, **kwargs)
         except BaseException as exc:
@@ -60,7 +60,7 @@ def _mirrors_before(optional: Any) -> frozenset[str] | None:
 
 
 def _tell(optional: Any, before: frozenset[str], frame: FrameType) -> None:
-    now = ask(NAME, overhearing(), runtime.mirrors_of, optional._variant_tensor)
+    now = attempt(NAME, runtime.mirrors_of, optional._variant_tensor)
     for device in sorted((now or frozenset()) - before):
         report(NAME, listeners(), frame, _seen, optional, device)
 

@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from tfnp_magic.callers import callers
 from tfnp_magic.probes.iterations import Watch, is_eager, module_of
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import fail
-from tfnp_magic.scope import is_tracing, overhearing
+from tfnp_magic.probes.reporting import attempt
+from tfnp_magic.scope import is_tracing
 
 NAME = "pipeline"
 
@@ -63,7 +62,7 @@ def _around_create(watch: Watch, original: Any) -> Any:
             without_our_frame(exc)
             raise
         if is_tracing() and is_eager():
-            _ask(watch.creates, self, dataset, sys._getframe(1))
+            attempt(NAME, watch.creates, self, dataset, sys._getframe(1))
         return result
 
     return _create_iterator
@@ -71,14 +70,14 @@ def _around_create(watch: Watch, original: Any) -> Any:
 
 def _around_next(watch: Watch, is_element: bool, original: Any) -> Any:
     def _next_internal(self: Any) -> Any:
-        waiting = _ask(watch.asks, self, sys._getframe(1)) if is_tracing() else None
+        waiting = attempt(NAME, watch.asks, self, sys._getframe(1)) if is_tracing() else None
         try:
             result = original(self)
         except BaseException as exc:
             without_our_frame(exc)
             raise
         if waiting:
-            _ask(watch.gives, waiting, result, is_element)
+            attempt(NAME, watch.gives, waiting, result, is_element)
         return result
 
     return functools.wraps(original)(_next_internal)
@@ -86,7 +85,7 @@ def _around_next(watch: Watch, is_element: bool, original: Any) -> Any:
 
 def _around_run(watch: Watch, original: Any) -> Any:
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        call = _ask(watch.runs, self, sys._getframe(1)) if is_tracing() else None
+        call = attempt(NAME, watch.runs, self, sys._getframe(1)) if is_tracing() else None
         try:
             return original(self, *args, **kwargs)
         except BaseException as exc:
@@ -100,7 +99,7 @@ def _around_run(watch: Watch, original: Any) -> Any:
 
 def _around_call(watch: Watch, original: Any) -> Any:
     def call_function(self: Any, name: Any, tensor_inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        call = _ask(watch.calls, self, name, tensor_inputs, sys._getframe(1))
+        call = attempt(NAME, watch.calls, self, name, tensor_inputs, sys._getframe(1))
         try:
             return original(self, name, tensor_inputs, *args, **kwargs)
         except BaseException as exc:
@@ -121,15 +120,6 @@ def _around_source(watch: Watch, original: Any) -> Any:
             without_our_frame(exc)
             raise
         if is_tracing():
-            _ask(watch.makes, self, element, sys._getframe(1))
+            attempt(NAME, watch.makes, self, element, sys._getframe(1))
 
     return functools.wraps(original)(__init__)
-
-
-def _ask(question: Callable[..., Any], *args: Any) -> Any:
-    """As `reporting.ask`; who hears it is asked only if it fails: this is once an element."""
-    try:
-        return question(*args)
-    except Exception as error:
-        fail(NAME, overhearing(), error)
-        return None

@@ -23,7 +23,7 @@ from tfnp_magic.probes.allocations import ring
 from tfnp_magic.probes.waits import Arrival
 from tfnp_magic.recorder import Recorder
 from tfnp_magic.route import Reader
-from tfnp_magic.scope import Audience
+from tfnp_magic.scope import Audience, overhearing
 from tfnp_magic.seen import Seen
 from tfnp_magic.values import ValueChange
 from tfnp_magic.verdict import (
@@ -93,6 +93,15 @@ def ask(probe: str, hearing: list[Recorder], question: Callable[..., _T], *args:
         return question(*args)
     except Exception as error:
         fail(probe, hearing, error)
+        return None
+
+
+def attempt(probe: str, question: Callable[..., _T], *args: Any) -> _T | None:
+    """As `ask`, by a hot path that need not know who hears it, unless it fails."""
+    try:
+        return question(*args)
+    except Exception as error:
+        fail(probe, overhearing(), error)
         return None
 
 
