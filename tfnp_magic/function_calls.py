@@ -6,7 +6,6 @@ import functools
 import inspect
 import threading
 import types
-import weakref
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -87,12 +86,11 @@ class FunctionCounter:
 
     def entry(self, recorder: Recorder, frame: FrameType, code: CodeType, *, inside: bool) -> Entry:
         """That of a function's code, for the line below which `frame` runs."""
-        standing, codes = recorder.standing(frame)
-        key = standing, id(code), inside
+        key = recorder.standing(frame), id(code), inside
         entry = self._entries.get(key)
         if entry is None:
             entry = self._entries[key] = self._made(recorder, frame, code, inside=inside)
-            entry.codes += (*codes, code)
+            entry.codes += (*recorder.codes_at(frame), code)
         return entry
 
     def _made(self, recorder: Recorder, frame: FrameType, code: CodeType, *, inside: bool) -> Entry:
@@ -159,13 +157,10 @@ def _within(target: Any) -> Any:
     return inspect.getattr_static(type(target), "__call__", None)
 
 
-_counters: weakref.WeakKeyDictionary[Recorder, FunctionCounter] = weakref.WeakKeyDictionary()
-
-
 def counter_of(recorder: Recorder) -> FunctionCounter:
     """The one that counts for this recorder."""
-    counter = _counters.get(recorder)
+    counter: FunctionCounter | None = recorder.attached.get(FunctionCounter)
     if counter is None:
         made = FunctionCounter(recorder.recording.functions)
-        counter = _counters.setdefault(recorder, made)
+        counter = recorder.attached.setdefault(FunctionCounter, made)
     return counter

@@ -24,20 +24,20 @@ of the chokepoints that ask Python only for what they have not met.
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Collection
-from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+import sys
+from collections.abc import Hashable
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from tfnp_magic.handed import was_handed_over
 from tfnp_magic.runtime import OnlyDevice
 from tfnp_magic.scope import Audience, inner, lane_here, open_scopes, tokens_now
-from tfnp_magic.seen import Told
-from tfnp_magic.site import is_library
+from tfnp_magic.seen import Small, Told, Waits
+from tfnp_magic.standing import Codes
 
 if TYPE_CHECKING:
     from tfnp_magic.recorder import Recorder, Unsettled
-    from tfnp_magic.seen import Seen
-    from tfnp_magic.spots import Spot
+    from tfnp_magic.seen import Seen, Way
 
 _MOST = 4096
 """Grooves of one lane; what is met beyond them is described each time."""
@@ -47,21 +47,8 @@ _OFTEN = 8
 
 _REFUSED = -1
 
-_MOST_FILES = 65536
-"""Files of code whose kind a lane remembers."""
-
-_LIBRARYS, _USERS, _CELLS = range(3)
-"""Whose code a file holds."""
-
-Standing = tuple[int, ...]
-"""Where a frame stands, by ``id()`` of code objects and their instructions."""
-
-
 Key = tuple[Any, ...]
 """A standing, and what tells conversions apart that happen there."""
-
-Codes = tuple["CodeType | None", ...]
-"""Those of a key: as long as they are kept, their numbers are not given to others."""
 
 
 class Groove:
@@ -70,7 +57,8 @@ class Groove:
     Attributes
     ----------
     seen, crossing, verdict
-        How it was when it was described, and what it is counted into.
+        How it was when it was described, and what it is counted into; no crossing if that is
+        the recording's housekeeping.
     place
         The line that it is at.
     count, busy_ns
@@ -86,39 +74,89 @@ class Groove:
         "until_ns", "verdict",
     )  # fmt: skip
 
-    def __init__(self, seen: Seen, told: Told, codes: Codes = ()) -> None:
-        spot, self.crossing, self.verdict = told
-        self.place = spot.place
-        self.seen, self._codes = seen, codes
+    def __init__(self, seen: Seen, told: Told | Small, codes: Codes = ()) -> None:
+        self.crossing = self.verdict = None
         self.count = self.busy_ns = self.start_ns = self.stop_ns = self.until_ns = 0
+        if isinstance(told, Told):
+            self.crossing, self.verdict = told.crossing, told.verdict
+        else:
+            self.until_ns = sys.maxsize  # housekeeping has no moments
+        self.place = told.spot.place
+        self.seen, self._codes = seen, codes
 
 
 class LookGroove:
-    """The same for looks at a tensor's memory, which are judged later, by what is alive then.
+    """The same for looks at a tensor's memory, which are judged later.
 
     Attributes
     ----------
-    outcomes
-        How those that were judged are counted: whether the array over the memory was alive,
-        and whether the tensor was.
+    small
+        What they are counted in at once, if they are housekeeping.
+    way, outcomes
+        How the others are judged, and how each outcome is counted.
     stack
         C stack pointer at the request: one that lies deeper may belong to another's.
     """
 
-    __slots__ = ("_codes", "outcomes", "place", "seen", "spot", "stack")
+    __slots__ = ("_codes", "outcomes", "place", "seen", "small", "spot", "stack", "way")
 
-    def __init__(self, seen: Seen, spot: Spot, codes: Codes, stack: int) -> None:
-        self.spot, self.place = spot, spot.place
+    def __init__(self, seen: Seen, told: Small | Waits, codes: Codes, stack: int) -> None:
+        self.spot, self.place = told.spot, told.spot.place
         self.seen, self._codes, self.stack = seen, codes, stack
-        self.outcomes: dict[tuple[bool, bool], Groove] = {}
+        self.small = Groove(seen, told) if isinstance(told, Small) else None
+        self.way = told.way if isinstance(told, Waits) else None
+        self.outcomes: dict[Hashable, Groove] = {}
+
+
+_G = TypeVar("_G", Groove, LookGroove)
+
+
+class Either(Generic[_G]):
+    """Two grooves: what the user handed over is told, and what a library made is not.
+
+    Attributes
+    ----------
+    handed, other
+        None until such a one was described.
+    """
+
+    __slots__ = ("handed", "other")
+
+    def __init__(self) -> None:
+        self.handed: _G | None = None
+        self.other: _G | None = None
+
+    def of(self, frame: FrameType, lane: Lane, identity: int) -> _G | None:
+        """The one for this object."""
+        callee = lane.recorder.standings.callee_of(frame)
+        is_handed = callee is not None and was_handed_over(identity, callee)
+        return self.handed if is_handed else self.other
+
+    def put(self, groove: _G, *, handed: bool) -> None:
+        """It has one now."""
+        if handed:
+            self.handed = groove
+        else:
+            self.other = groove
+
+
+def _put(grooves: dict[Key, _G | Either[_G]], key: Key, groove: _G, handed: bool | None) -> None:
+    """File a groove, beside the one for objects that were handed over or were not."""
+    if handed is None:
+        grooves[key] = groove
+        return
+    either = grooves.get(key)
+    if not isinstance(either, Either):
+        either = grooves[key] = Either()
+    either.put(groove, handed=handed)
 
 
 class AlikeLook(NamedTuple):
-    """A look that waits, and is like others of its groove."""
+    """A look that waits, and is like others of its groove; `begun` as its way keeps it."""
 
     groove: LookGroove
-    array: weakref.ref[Any]
-    tensor: weakref.ref[Any]
+    way: Way
+    begun: Any
     start_ns: int
     stop_ns: int
 
@@ -132,23 +170,24 @@ class Lane:
         What must still be so for `tfnp_magic.scope.lane_here` to give this lane.
     grooves, look_grooves
         By what tells conversions apart.
+    standing
+        Tells where a frame stands; see `tfnp_magic.standing.Standings.of`.
     """
 
     __slots__ = (
-        "_cell_files", "_is_closed", "_kinds", "_met", "_unsettled", "device", "grooves",
-        "look_grooves", "recorder", "scopes", "tokens",
+        "_is_closed", "_met", "_unsettled", "device", "grooves", "look_grooves", "recorder",
+        "scopes", "standing", "tokens",
     )  # fmt: skip
 
     def __init__(self, recorder: Recorder, unsettled: Unsettled) -> None:
         self.recorder, self._unsettled = recorder, unsettled
-        self.grooves: dict[Key, Groove] = {}
-        self.look_grooves: dict[Key, LookGroove] = {}
+        self.grooves: dict[Key, Groove | Either[Groove]] = {}
+        self.look_grooves: dict[Key, LookGroove | Either[LookGroove]] = {}
         self._is_closed = False
         self._met: dict[Key, int] = {}
         self.scopes, self.tokens = open_scopes(), tokens_now()
         self.device = OnlyDevice()
-        self._cell_files: Collection[str] = recorder.cell_files
-        self._kinds = dict.fromkeys(recorder.cell_files, _CELLS)
+        self.standing = recorder.standings.of
 
     def is_in_use(self) -> bool:
         """Whether things still stand as they did when it was made; else it is never asked."""
@@ -158,58 +197,27 @@ class Lane:
         """Whether it is this recorder's, as things stand now."""
         return self.recorder is recorder and self.is_in_use() and self.tokens is tokens_now()
 
-    def standing(self, frame: FrameType) -> Standing | None:
-        """Where a frame stands; None where that is below no line of the cell.
+    def find(self, key: Key, frame: FrameType, identity: int) -> Groove | None:
+        """The groove of a conversion of this object, by the instruction that `frame` is at."""
+        groove = self.grooves.get(key)
+        return groove.of(frame, self, identity) if isinstance(groove, Either) else groove
 
-        What is told of it depends on the frame itself, on the user's innermost one, on what
-        that called, and on the cell's innermost one: on their code, and their instructions.
-        """
-        kinds = self._kinds
-        code = frame.f_code
-        kind = kinds.get(code.co_filename)
-        if kind == _CELLS:
-            return id(code), frame.f_lasti
-        bottom, instruction, below = id(code), frame.f_lasti, 0
-        walk: FrameType | None = frame
-        while kind == _LIBRARYS:
-            below = id(code)
-            walk = walk.f_back  # type: ignore[union-attr]
-            if walk is None:
-                return None
-            code = walk.f_code
-            kind = kinds.get(code.co_filename)
-        if walk is None or kind is None:
-            return self._look_at(frame)
-        inmost, at = id(code), walk.f_lasti
-        while kind != _CELLS:
-            walk = walk.f_back
-            if walk is None:
-                return None
-            code = walk.f_code
-            kind = kinds.get(code.co_filename)
-            if kind is None:
-                return self._look_at(frame)
-        return bottom, instruction, below, inmost, at, id(code), walk.f_lasti
+    def find_look(self, key: Key, frame: FrameType, identity: int) -> LookGroove | None:
+        """The same of a look at this tensor's memory."""
+        groove = self.look_grooves.get(key)
+        return groove.of(frame, self, identity) if isinstance(groove, Either) else groove
 
-    def _look_at(self, frame: FrameType) -> Standing | None:
-        """The same, where some of the files are not known yet."""
-        walk: FrameType | None = frame
-        while walk is not None:
-            filename = walk.f_code.co_filename
-            if len(self._kinds) >= _MOST_FILES:
-                return None
-            is_cells = filename in self._cell_files
-            kind = _CELLS if is_cells else _LIBRARYS if is_library(filename) else _USERS
-            self._kinds[filename] = kind
-            walk = walk.f_back
-        return self.standing(frame)
-
-    def count(self, groove: Groove, frame: FrameType, start_ns: int, stop_ns: int) -> None:
+    def count(
+        self, groove: Groove, frame: FrameType, identity: int, start_ns: int, stop_ns: int
+    ) -> None:
         """One conversion more, by the instruction that `frame` is at."""
+        recorder = self.recorder
         if self._unsettled.looks:
-            self.recorder.settle_before(self._unsettled, frame)
-        self.recorder.hazards.pass_by(groove.place)
-        self.recorder.tally(groove, start_ns, stop_ns)
+            recorder.settle_before(self._unsettled, frame)
+        recorder.hazards.pass_by(groove.place)
+        recorder.tally(groove, start_ns, stop_ns)
+        if recorder.observers:
+            recorder.tell_observers(groove.seen, identity, small=groove.crossing is None)
 
     def look(
         self, groove: LookGroove, frame: FrameType, ends: tuple[Any, Any], moment: tuple[int, int]
@@ -223,12 +231,19 @@ class Lane:
         moment
             When it began, and ended.
         """
+        array, tensor = ends
+        small, way = groove.small, groove.way
+        if small is not None:
+            self.count(small, frame, id(tensor), *moment)
+        if way is None:
+            return
         recorder = self.recorder
         recorder.settle_before(self._unsettled, frame)
         recorder.hazards.pass_by(groove.place)
-        array, tensor = ends
-        waiting = AlikeLook(groove, weakref.ref(array), weakref.ref(tensor), *moment)
+        waiting = AlikeLook(groove, way, way.begin(array, tensor), *moment)
         self._unsettled.looks.append(waiting)
+        if recorder.observers:
+            recorder.tell_observers(groove.seen, id(tensor), small=False)
 
     def has_met(self, key: Key) -> bool:
         """Whether looks with this key came so often that another would have shown, were it not so.
@@ -282,18 +297,23 @@ def learn(
     stack
         Of a look, the C stack pointer at the request.
     """
-    if seen.told is None or isinstance(hearing, Audience) or len(hearing) != 1:
+    told = seen.told
+    if told is None or isinstance(hearing, Audience) or len(hearing) != 1:
         return
     if inner.lane is None or not inner.lane.is_of(hearing[0]):
         inner.lane = hearing[0].lane()
-    lane = lane_here()  # where a recording has observers, for one, nobody would ask it
+    lane = lane_here()
     standing = None if lane is None else lane.standing(frame)
     if lane is None or standing is None or not lane.has_room():
         return
-    key = (standing, *facts)
-    told, code = seen.told, frame.f_code
-    if isinstance(told, Told):
-        groove = lane.grooves[key] = Groove(seen, told, (code, *told.spot.codes))
+    key, codes = (standing, *facts), (frame.f_code, *told.spot.codes)
+    if stack and isinstance(told, Small | Waits):
+        if lane.has_met(key):
+            look = LookGroove(seen, told, codes, stack)
+            _put(lane.look_grooves, key, look, told.handed)
+            if look.small is not None:
+                hearing[0].grooves.append(look.small)
+    elif isinstance(told, Told | Small):
+        groove = Groove(seen, told, codes)
+        _put(lane.grooves, key, groove, told.handed)
         hearing[0].grooves.append(groove)
-    elif lane.has_met(key):
-        lane.look_grooves[key] = LookGroove(seen, told, (code, *told.codes), stack)

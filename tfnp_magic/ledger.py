@@ -77,12 +77,12 @@ def uncount(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
         crossing.other_shapes -= 1
 
 
-def keep_house(recording: Recording, seen: Seen) -> None:
-    """Count what is too small to tell."""
-    recording.housekeeping += 1
-    recording.housekeeping_bytes += seen.nbytes or 0
+def keep_house(recording: Recording, seen: Seen, times: int = 1) -> None:
+    """Count what is too small to tell, and comes so many times."""
+    recording.housekeeping += times
+    recording.housekeeping_bytes += (seen.nbytes or 0) * times
     move = seen.moved()
     if move.nbytes:
         kind = kind_of_move(move.device_from, move.device_to)
         moves = recording.housekeeping_moves
-        moves[kind] = moves.get(kind, 0) + move.nbytes
+        moves[kind] = moves.get(kind, 0) + move.nbytes * times

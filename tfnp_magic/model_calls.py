@@ -174,7 +174,7 @@ class Counter:
         """The calls from where a frame stands, by what the user calls it; `lowest` if nothing."""
         recorder = self._recorder()
         assert recorder is not None  # it hears the call
-        key, codes = recorder.standing(frame)
+        key = recorder.standing(frame)
         with self._lock:
             if (key, lowest) not in self._at:
                 site, route = recorder.whereabouts(frame, lowest)
@@ -182,7 +182,7 @@ class Counter:
                 if calls is None:
                     calls = self._known[site, route.name] = ModelCalls(site, route.name)
                     self._recording.models.append(calls)
-                self._at[key, lowest] = calls, codes
+                self._at[key, lowest] = calls, recorder.codes_at(frame)
             return self._at[key, lowest][0]
 
     def begin(self, call: RunningCall) -> None:
@@ -195,7 +195,7 @@ class Counter:
         with self._lock:
             self._running = [each for each in self._running if each is not call]
 
-    def observe(self, seen: Seen, site: Site, *, small: bool) -> None:
+    def observe(self, seen: Seen, identity: int, *, small: bool) -> None:
         """One conversion more: by the call that this thread is in, else by what it works for."""
         if not self._running:
             return
@@ -232,9 +232,10 @@ def call_here() -> RunningCall | None:
 
 def counter_of(recorder: Recorder) -> Counter:
     """The one that counts for this recorder."""
-    for observer in recorder.observers:
-        if isinstance(observer, Counter):
-            return observer
-    counter = Counter(recorder)
-    recorder.observers.append(counter)
-    return counter
+    known: Counter | None = recorder.attached.get(Counter)
+    if known is None:
+        made = Counter(recorder)
+        known = recorder.attached.setdefault(Counter, made)
+        if known is made:
+            recorder.observers.append(made)
+    return known

@@ -71,13 +71,13 @@ class Pipelines:
         """A graph has the iterator: how many elements come out is not told to Python."""
         pipeline.elements = None
 
-    def observe(self, seen: Seen, site: Site, *, small: bool) -> None:
+    def observe(self, seen: Seen, identity: int, *, small: bool) -> None:
         """Count it where a Python function of a pipeline made it, or an element is read."""
         pipeline = self._pipeline_of_function()
         if pipeline is not None:
             self._count(pipeline.python, seen, small=small)
         elif seen.direction in READS:
-            pipeline = self._pipeline_of_element(seen.identity)
+            pipeline = self._pipeline_of_element(identity)
             if pipeline is not None:
                 self._count(pipeline.read, seen, small=small)
 
@@ -105,17 +105,12 @@ class Pipelines:
             share.nbytes = share.nbytes + seen.nbytes if known else None  # type: ignore[operator]
 
 
-_of_recorder: weakref.WeakKeyDictionary[Recorder, Pipelines] = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
-
-
 def pipelines_of(recorder: Recorder) -> Pipelines:
     """Those of this recorder, which counts conversions by them from now on."""
-    known = _of_recorder.get(recorder)  # once an element: the lock is for the first
+    known: Pipelines | None = recorder.attached.get(Pipelines)
     if known is None:
-        with _lock:
-            known = _of_recorder.get(recorder)
-            if known is None:
-                known = _of_recorder[recorder] = Pipelines(recorder)
-                recorder.observers.append(known)
+        made = Pipelines(recorder)
+        known = recorder.attached.setdefault(Pipelines, made)
+        if known is made:
+            recorder.observers.append(made)
     return known

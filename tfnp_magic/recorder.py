@@ -7,7 +7,7 @@ import math
 import threading
 import weakref
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ from tfnp_magic.route import (
     outside_of_tensor,
 )
 from tfnp_magic.scope import inner, open_scopes
-from tfnp_magic.seen import GraphCast, Observer, Seen, Told, Values, clock
+from tfnp_magic.seen import GraphCast, Observer, Seen, Small, Told, Values, Waits, clock
 from tfnp_magic.site import Label, Standpoint, stand
 from tfnp_magic.spots import Spot, Spots, key_of, route_at
 from tfnp_magic.values import SAMPLE
@@ -47,8 +47,6 @@ from tfnp_magic.verdict import (
     VIEW,
     cast_of,
     is_cast,
-    of_dropped_view,
-    of_kept_view,
     once_more,
     with_move,
 )
@@ -72,6 +70,8 @@ GraphCastKey = tuple["Place | None", tuple[int, ...], str, str]
 
 _MOST_CASTS = 1024
 """Kinds of casts by graphs that are known as part of conversions."""
+
+_NONE: Set[int] = frozenset()
 
 _MOST_MADE = 32
 """Tensors whose casts by the same call are looked for."""
@@ -110,6 +110,10 @@ class Recorder(Spots):
 
     Attributes
     ----------
+    observers
+        Who else is told of each conversion.
+    attached
+        What else counts for this recording, one of a class.
     started_ns
         When the trace began, by `clock`: what the recording's moments are relative to.
     """
@@ -134,6 +138,7 @@ class Recorder(Spots):
         self._made: dict[int, deque[_Made]] = {}
         self._corrected: dict[int, tuple[Spot, Seen, Storage, Crossing]] = {}
         self.observers: list[Observer] = []
+        self.attached: dict[type, Any] = {}
         self.cell_files = cell_files
         self.grooves: list[Groove] = []
         self._lanes: list[Lane] = []
@@ -150,15 +155,18 @@ class Recorder(Spots):
         where = stand(frame, self._cell_files)
         spot = self._spot(where, frame, seen)
         self.hazards.pass_by(spot.place)
+        depends = _depends_on_object(seen, spot.route, where)
         small = _is_housekeeping(seen, spot.route, where)
         if small:
             keep_house(self.recording, seen)
+            if where.cell is not None and seen.waited_ns == 0:
+                seen.told = Small(spot, False if depends else None)
         elif isinstance(seen.storage, Storage):
             look_for_cast_before(seen, where, self)
             seen.asked = _is_asked_for(seen, spot, where)
             told = self._add(spot, seen, seen.storage)
-            if _is_alike(seen, spot, where):
-                seen.told = told
+            if _is_alike(seen, where):
+                seen.told = told._replace(handed=True) if depends else told
             if seen.is_corrected:
                 self._corrected[id(seen)] = spot, seen, seen.storage, told.crossing
             if seen.made is not None:
@@ -167,12 +175,16 @@ class Recorder(Spots):
         else:
             target = _target(frame, where, spot.reader, seen)
             unsettled.append((spot, seen, target))
-            lives = target is None and seen.storage.is_judged_by_what_lives(spot.reader)
-            if lives and _is_alike(seen, spot, where):
-                seen.told = spot
+            way = seen.storage.way(spot.reader) if target is None else None
+            if way is not None and _is_alike(seen, where):
+                seen.told = Waits(spot, way, True if depends else None)
             seen.storage.wait()
+        self.tell_observers(seen, seen.identity, small=small)
+
+    def tell_observers(self, seen: Seen, identity: int, *, small: bool) -> None:
+        """One conversion more; see `Observer.observe`."""
         for observer in self.observers:
-            observer.observe(seen, spot.site, small=small)
+            observer.observe(seen, identity, small=small)
 
     def leave_out(self, frame: FrameType | None, seen: Seen) -> None:
         """Count a conversion of a thread or task of somebody else's, as `see` would count it."""
@@ -242,9 +254,11 @@ class Recorder(Spots):
         if key in self.casts_in_graphs or len(self.casts_in_graphs) < _MOST_CASTS:
             self.casts_in_graphs[key] += 1
 
-    def lately_made(self) -> set[int]:
+    def lately_made(self) -> Set[int]:
         """``id()`` of tensors that this thread lately made of arrays, and that are alive."""
-        made = self._made.get(threading.get_ident(), ())
+        made = self._made.get(threading.get_ident())
+        if not made:
+            return _NONE
         return {id(tensor) for each in made if (tensor := each.tensor()) is not None}
 
     def _amend(self, made: _Made, seen: Seen, storage: Storage) -> None:
@@ -295,6 +309,10 @@ class Recorder(Spots):
         """Put what a groove has counted into the recording."""
         times, seen = groove.count, groove.seen
         if not times:
+            return
+        if groove.crossing is None or groove.verdict is None:
+            groove.count = 0
+            keep_house(self.recording, seen, times)
             return
         busy_ns = None if seen.duration_ns is None else groove.busy_ns
         groove.count = groove.busy_ns = 0
@@ -354,20 +372,17 @@ class Recorder(Spots):
             self._add(spot, seen, look)
 
     def _judge_alike(self, waiting: AlikeLook) -> None:
-        groove, array, tensor, start_ns, stop_ns = waiting
-        alive = array() is not None, tensor() is not None
-        known = groove.outcomes.get(alive)
+        groove, way, begun, start_ns, stop_ns = waiting
+        outcome = way.outcome(begun)
+        known = groove.outcomes.get(outcome)
         if known is not None:
             self.tally(known, start_ns, stop_ns)
             return
         seen = dataclasses.replace(
             groove.seen, duration_ns=stop_ns - start_ns, ended_ns=stop_ns, told=None
         )
-        is_kept, has_tensor = alive
-        storage = of_kept_view(has_tensor, False) if is_kept else of_dropped_view(False, 0, None)
-        storage = with_move(storage, seen.moved())
-        told = self._add(groove.spot, seen, storage)
-        known = groove.outcomes[alive] = Groove(seen, told)
+        told = self._add(groove.spot, seen, with_move(way.storage(outcome), seen.moved()))
+        known = groove.outcomes[outcome] = Groove(seen, told)
         self.grooves.append(known)
 
     def tally(self, groove: Groove, start_ns: int, stop_ns: int) -> None:
@@ -407,17 +422,15 @@ class Recorder(Spots):
             self._moments.take_back(crossing, seen)
 
 
-def _is_alike(seen: Seen, spot: Spot, where: Standpoint) -> bool:
+def _is_alike(seen: Seen, where: Standpoint) -> bool:
     """Whether each conversion here, of that dtype and shape, is told in the same words.
 
-    Not what depends on which object it was, nor what is looked into: values, shared memory.
+    Not what is looked into: values, shared memory.
     """
-    depends_on_object = where.callee is not None and not spot.route.explicit
     is_plain = seen.values is None and seen.shared is None and seen.made is None
     return (
         where.cell is not None
         and is_plain
-        and not (depends_on_object and (seen.nbytes or 0) <= HOUSEKEEPING_ARRAY)
         and not is_cast(seen.dtype_from, seen.dtype_to)
         and not seen.is_corrected
         and seen.waited_ns == 0
@@ -474,10 +487,19 @@ def _verdict(spot: Spot, seen: Seen, storage: Storage) -> Verdict:
 
 def _is_housekeeping(seen: Seen, route: Route, where: Standpoint) -> bool:
     """Whether it is small, nobody asked for it, and it is no array that the user handed over."""
-    if route.explicit or seen.nbytes is None or seen.nbytes > HOUSEKEEPING_PYTHON:
-        return False
-    if seen.direction == model.PYTHON_TO_TENSORFLOW:
-        return True
-    if seen.nbytes > HOUSEKEEPING_ARRAY or where.callee is None:
-        return False
+    if not _depends_on_object(seen, route, where):
+        is_small = seen.nbytes is not None and seen.nbytes <= HOUSEKEEPING_PYTHON
+        return is_small and not route.explicit and seen.direction == model.PYTHON_TO_TENSORFLOW
+    assert where.callee is not None
     return not was_handed_over(seen.identity, where.callee)
+
+
+def _depends_on_object(seen: Seen, route: Route, where: Standpoint) -> bool:
+    """Whether it is small, and nobody asked for it; no more is asked of a Python value."""
+    return (
+        not route.explicit
+        and seen.nbytes is not None
+        and seen.nbytes <= HOUSEKEEPING_ARRAY
+        and where.callee is not None
+        and seen.direction != model.PYTHON_TO_TENSORFLOW
+    )

@@ -174,7 +174,6 @@ def lane_here() -> Lane | None:
         or inner.absorbing
         or inner.owners is not None
         or inner.driver is not None
-        or lane.recorder.observers
         or not lane.device.is_alone()
     ):
         return None
@@ -185,7 +184,10 @@ def overhearing() -> list[Recorder]:
     """The same, ahead of a crossing that will be told to `listeners`: only who hears it."""
     if inner.absorbing:
         return []
-    return [scope.recorder for scope in _belonging(_open, _tokens_now())]
+    scopes, tokens = _open, _tokens_now()
+    if len(scopes) == 1 and scopes[0].token in tokens:
+        return [scopes[0].recorder]
+    return [scope.recorder for scope in _belonging(scopes, tokens)]
 
 
 def tokens_here() -> tuple[int, ...]:

@@ -6,10 +6,10 @@ import dataclasses
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from tfnp_magic.model import Crossing, Move, Site, Storage, Verdict
+from tfnp_magic.model import Crossing, Move, Storage, Verdict
 from tfnp_magic.verdict import move_of, once_more, unknown
 
 if TYPE_CHECKING:
@@ -26,23 +26,73 @@ Values = Callable[[], "ValueChange | None"]
 class Observer(Protocol):
     """Somebody who counts what goes into a recording, by something longer than a line."""
 
-    def observe(self, seen: Seen, site: Site, *, small: bool) -> None:
-        """One conversion more, on this thread; `small` if it is only counted."""
+    def observe(self, seen: Seen, identity: int, *, small: bool) -> None:
+        """One conversion more, on this thread; `small` if it is only counted.
+
+        Parameters
+        ----------
+        seen
+            This one, or one that differs from it only in the object and the moment.
+        identity
+            ``id()`` of the user's array or tensor.
+        """
 
 
 class Told(NamedTuple):
-    """Where a conversion happened, what it was counted into, and the verdict on it."""
+    """Where a conversion happened, what it was counted into, and the verdict on it.
+
+    Attributes
+    ----------
+    handed
+        Whether the user handed over what was converted, if it is told for that reason; None
+        if it is told in any case.
+    """
 
     spot: Spot
     crossing: Crossing
     verdict: Verdict
+    handed: bool | None = None
+
+
+class Small(NamedTuple):
+    """Where a conversion happened that is only counted.
+
+    Attributes
+    ----------
+    handed
+        False if it would be told, had the user handed over what was converted; else None.
+    """
+
+    spot: Spot
+    handed: bool | None
+
+
+class Waits(NamedTuple):
+    """Where a look happened that waits to be judged, and how it is; `handed` as in `Told`."""
+
+    spot: Spot
+    way: Way
+    handed: bool | None
+
+
+class Way(Protocol):
+    """How looks by one reader are judged, that differ only in what became of what was read."""
+
+    def begin(self, array: Any, tensor: Any) -> Any:
+        """What to keep until one is judged; the array lies over the tensor's memory."""
+
+    def outcome(self, begun: Any) -> Hashable:
+        """What became of it; told alike of all of which that is the same."""
+
+    def storage(self, outcome: Any) -> Storage:
+        """The verdict on those."""
 
 
 class Look(Protocol):
     """A look at a tensor's memory, judged when it shows whether somebody kept it."""
 
-    def is_judged_by_what_lives(self, reader: Reader) -> bool:
-        """Whether only what is alive then decides, the array over the memory and the tensor."""
+    def way(self, reader: Reader) -> Way | None:
+        """How all looks here, at memory of that dtype and shape, are judged; None if each anew."""
 
     def values_as(self, dtype: str) -> ValueChange | None:
         """What a cast to this dtype does to the tensor's values."""
@@ -89,8 +139,7 @@ class Seen:
         Whether `Recorder.correct` may tell another storage, once it shows.
     told
         What it was counted into, if all that `Seen` says but its moment is the same for each
-        conversion that this line makes of the same dtype and shape; of a look, which waits to
-        be counted, only where it happened.
+        conversion that this line makes of the same dtype and shape.
     ended_ns, thread
         When it was over, by `clock`, and ``threading.get_ident()`` of its thread: it may be
         counted later, and by another.
@@ -115,7 +164,7 @@ class Seen:
     move: Move | None = None
     waited_ns: int | None = 0
     is_corrected: bool = False
-    told: Told | Spot | None = None
+    told: Told | Small | Waits | None = None
     ended_ns: int = dataclasses.field(default_factory=clock, compare=False)
     thread: int = dataclasses.field(default_factory=threading.get_ident, compare=False)
 

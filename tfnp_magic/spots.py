@@ -12,6 +12,7 @@ from tfnp_magic.model import MAX_SITES, OTHER_LINES, Place, Site, Storage
 from tfnp_magic.route import Reader, Route, forget_syntax, reader_of, route_of
 from tfnp_magic.scope import inner, starter_here
 from tfnp_magic.site import Label, Sources, Standpoint, stand
+from tfnp_magic.standing import Codes, Standing, Standings
 
 if TYPE_CHECKING:
     from tfnp_magic.driving import Driver
@@ -63,6 +64,7 @@ class Spots:
 
     def __init__(self, cell_files: Mapping[str, int], label: Label, cell_text: str) -> None:
         self._cell_files = cell_files
+        self.standings = Standings(cell_files)
         self._sources = Sources(label, cell_files, cell_text)
         self._spots: dict[Key, Spot] = {}
         self._numbers: dict[tuple[Site, Route], int] = {}
@@ -74,10 +76,18 @@ class Spots:
         where = stand(frame, self._cell_files)
         return self._site(where), route_at(where, frame, lowest)
 
-    def standing(self, frame: FrameType | None) -> tuple[Key, tuple[CodeType | None, ...]]:
-        """Where a frame stands, as a key: quicker than `whereabouts`, while its codes live."""
+    def standing(self, frame: FrameType) -> Standing:
+        """Where a frame stands, as a key: quicker than `whereabouts`, while `codes_at` it live."""
+        standing = self.standings.of(frame) if inner.driver is None else None
+        if standing is None:
+            where = stand(frame, self._cell_files)
+            standing = key_of(where, "", self._driven(where))
+        return standing
+
+    def codes_at(self, frame: FrameType) -> Codes:
+        """The code objects that a standing there is made of."""
         where = stand(frame, self._cell_files)
-        return key_of(where, ""), tuple(f.f_code if f else None for f in where)
+        return frame.f_code, *(f.f_code if f else None for f in where)
 
     def definition_of(self, code: CodeType) -> Place | None:
         """The line where a function of the user's begins; None for a library's."""

@@ -20,7 +20,7 @@ from tensorflow.python.eager.polymorphic_function import polymorphic_function, t
 import tfnp_magic
 from tests.contract.arrays import misaligned
 from tests.contract.cells import traced_cell
-from tfnp_magic import function_calls
+from tfnp_magic.function_calls import FunctionCounter
 from tfnp_magic.probes import functions
 
 TO_TF, TO_NP = "numpy → tensorflow", "tensorflow → numpy"
@@ -670,10 +670,9 @@ def test_memory_grows_with_lines_and_not_with_calls():
 def test_trace_leaves_nothing_behind():
     with tfnp_magic.trace() as recording:
         tf.function(lambda x: x * 2)(T)
-    before = len(function_calls._counters)
     del recording
     gc.collect()
-    assert len(function_calls._counters) <= before
+    assert not [each for each in gc.get_objects() if type(each) is FunctionCounter]
     assert polymorphic_function.Function._call.__module__ == polymorphic_function.__name__
     made = tracing_compilation._create_concrete_function
     assert made.__module__ == tracing_compilation.__name__

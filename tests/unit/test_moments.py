@@ -288,8 +288,8 @@ def test_what_is_settled_at_the_end_has_the_time_and_the_thread_at_which_it_was_
         def wait(self):
             pass
 
-        def is_judged_by_what_lives(self, reader):
-            return False
+        def way(self, reader):
+            return None
 
         def values_as(self, dtype):
             return None

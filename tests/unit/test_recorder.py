@@ -280,8 +280,8 @@ class Look:
     def wait(self):
         pass
 
-    def is_judged_by_what_lives(self, reader):
-        return False
+    def way(self, reader):
+        return None
 
     def judge(self, reader, target):
         self.readers.append(reader.name)

@@ -68,6 +68,11 @@ def facts_of(inputs: tuple[Any, ...], tensor_type: type) -> tuple[Any, ...] | No
     )  # fmt: skip
 
 
+def is_first(facts: tuple[Any, ...]) -> bool:
+    """Whether the array is the first input, of a call with these `facts_of`."""
+    return bool(facts[0])
+
+
 def is_taken_as_it_is(*inputs: Any) -> bool:
     """Whether NumPy puts no array into another before TensorFlow takes it, wherever that lies."""
     arrays = [value for value in inputs if type(value) is np.ndarray]

@@ -90,7 +90,7 @@ def _heard(tensor: Any, view: int, flags: int, stack: int, duration_ns: int) -> 
     facts = (flags, remnant.dtype, remnant.shape) if type(remnant) is np.ndarray else ()
     if lane is not None:
         try:
-            groove = lane.look_grooves.get((lane.standing(frame), *facts))
+            groove = lane.find_look((lane.standing(frame), *facts), frame, id(tensor))
             if groove is not None and groove.stack == stack:
                 stop = clock()
                 lane.look(groove, frame, (remnant, tensor), (stop - duration_ns, stop))

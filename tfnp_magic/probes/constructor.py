@@ -34,14 +34,16 @@ from tfnp_magic.facts import (
 )
 from tfnp_magic.hazards import shared_with
 from tfnp_magic.interrupts import covered_from_entry
+from tfnp_magic.lanes import Lane, learn
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Storage, is_host
 from tfnp_magic.probes.allocations import Taken, ring
 from tfnp_magic.probes.dtype_hints import default_of
 from tfnp_magic.probes.patch import AttributePatch, CodePatch, without_our_frame
-from tfnp_magic.probes.python_values import is_kept, is_number, python_value
+from tfnp_magic.probes.python_values import form_of, is_kept, is_number, python_value
 from tfnp_magic.probes.reporting import (
     array_facts,
     ask,
+    fail,
     report,
     scalar_facts,
 )
@@ -55,7 +57,7 @@ from tfnp_magic.probes.sources import (
 )
 from tfnp_magic.probes.waits import wait_before_placing
 from tfnp_magic.recorder import Recorder
-from tfnp_magic.scope import inner, listeners
+from tfnp_magic.scope import inner, lane_here, listeners
 from tfnp_magic.seen import Seen, clock
 from tfnp_magic.values import ValueChange, merge
 from tfnp_magic.verdict import (
@@ -105,8 +107,12 @@ def _around_init(original: Any) -> Any:
     @covered_from_entry
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         try:
-            hearing = listeners()
-            if hearing:
+            lane = lane_here()
+            form = form_of(args[0]) if lane is not None and args and not kwargs else None
+            hearing = listeners() if lane is None else [lane.recorder]
+            if lane is not None and form is not None:
+                _make_of_numbers(original, lane, form, sys._getframe(1), self, *args)
+            elif hearing:
                 _make(original, hearing, sys._getframe(1), self, *args, **kwargs)
             else:
                 original(self, *args, **kwargs)
@@ -117,6 +123,31 @@ def _around_init(original: Any) -> Any:
             raise
 
     return __init__
+
+
+def _make_of_numbers(
+    original: Any, lane: Lane, form: tuple[Any, ...], frame: FrameType, tensor: Any, *args: Any
+) -> None:
+    """Make a tensor of a few Python numbers, where nothing can move; no code is run by that."""
+    started = clock()
+    try:
+        original(tensor, *args)
+    except BaseException as exc:
+        without_our_frame(exc)
+        raise
+    stopped, hearing, value = clock(), [lane.recorder], args[0]
+    facts = *form, tensor._datatype_enum()
+    try:
+        groove = lane.find((lane.standing(frame), *facts), frame, id(value))
+        if groove is not None:
+            lane.count(groove, frame, id(value), started, stopped)
+            return
+    except Exception as error:
+        fail(NAME, hearing, error)
+    made = (tensor, value, None, (), stopped - started, False)
+    seen = report(NAME, hearing, frame, _describe_made, 0, *made)
+    if seen is not None and seen.told is not None:
+        ask(NAME, hearing, learn, hearing, frame, facts, seen)
 
 
 def _make_whole(original: Any, tensor: Any, args: Any, kwargs: Any) -> None:

@@ -33,6 +33,7 @@ from tfnp_magic.probes.arithmetic import (
     COMPUTING,
     can_read_addresses,
     facts_of,
+    is_first,
     is_taken_as_it_is,
 )
 from tfnp_magic.probes.dtype_hints import Call, default_of, inputs_of, wanted_dtype
@@ -140,9 +141,10 @@ def _compute(
         raise
     hearing, frame, now = [lane.recorder], sys._getframe(2), clock()
     try:
-        groove = lane.grooves.get((lane.standing(frame), *key))
+        identity = id(inputs[0] if is_first(key[1:]) else inputs[1])
+        groove = lane.find((lane.standing(frame), *key), frame, identity)
         if groove is not None:
-            lane.count(groove, frame, now, now)
+            lane.count(groove, frame, identity, now, now)
             return result
     except Exception as error:
         fail(NAME, hearing, error)

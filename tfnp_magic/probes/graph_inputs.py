@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from types import FrameType
 from typing import Any
 
@@ -54,7 +54,7 @@ def _around(original: Any) -> Any:
             without_our_frame(exc)
             raise
         hearing = overhearing()
-        made = {number for recorder in hearing for number in recorder.lately_made()}
+        made = _lately_made(hearing)
         inputs = made and [
             (position, tensor)
             for position, tensor in enumerate(tensor_inputs)
@@ -66,6 +66,12 @@ def _around(original: Any) -> Any:
         return result
 
     return call_function
+
+
+def _lately_made(hearing: list[Recorder]) -> Set[int]:
+    if len(hearing) == 1:  # mostly, and once a call
+        return hearing[0].lately_made()
+    return {number for recorder in hearing for number in recorder.lately_made()}
 
 
 def _tell(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -167,20 +167,20 @@ class Watch:
     ) -> Call | None:
         """A graph is called; None where it can call no Python function and has no iterator."""
         callers.goes_on()
-        python = contents.calls_python()
-        if not python and callers.resources.keys().isdisjoint(map(id, inputs)):
+        python, known = contents.calls_python(), callers.resources
+        resources = [id(each) for each in inputs if id(each) in known] if known else ()
+        if not python and not resources:
             return None  # most graphs
-        identities = frozenset(map(id, inputs))
         content = self._of_call(name, inputs) if python else contents.NOTHING
         if content.iterates:
             self._find_older()
         calls_python = bool(content.tokens)
-        if not identities.isdisjoint(callers.resources):
-            calls_python |= self._hands_over(identities, context, frame)
+        if resources:
+            calls_python |= self._hands_over(resources, context, frame)
         if not calls_python or context.is_async():  # nobody will ask who called, or not in time
             return None
         self._look_for_older(content)
-        return self._begin(frame, content.tokens, identities)
+        return self._begin(frame, content.tokens, frozenset(map(id, inputs)))
 
     def _of_call(self, name: Any, inputs: Sequence[Any]) -> Content:
         variants = self._variants.get(name)
@@ -193,10 +193,10 @@ class Watch:
         given = [self.contents.of_variant(inputs[place]) for place in variants]
         return contents.joined([content, *given])
 
-    def _hands_over(self, identities: frozenset[int], context: Any, frame: FrameType) -> bool:
+    def _hands_over(self, resources: Iterable[int], context: Any, frame: FrameType) -> bool:
         """A graph is given an iterator: elements come out inside; whether it can call Python."""
         calls_python, hearing = False, overhearing()
-        for resource in identities & callers.resources.keys():
+        for resource in resources:
             iteration = callers.resources.get(resource)
             iterator = None if iteration is None else iteration.iterator()
             if iteration is None or iterator is None:

@@ -71,6 +71,11 @@ def belongs_to_last_look(tensor: Any, frame: FrameType | None) -> bool:
     return _pair(tensor, lambda depth: True)
 
 
+def has_no_look(tensor: Any) -> bool:
+    """Whether no look at the tensor waits for a read that belongs to it; quick to ask."""
+    return not _looks.unpaired.get(id(tensor))
+
+
 def _pair(tensor: Any, fits: Callable[[int], bool]) -> bool:
     """Take one unpaired look at the tensor, from a depth that fits; False without one."""
     depths = _looks.unpaired.get(id(tensor), {})

@@ -126,6 +126,28 @@ def _is_held(value: Any, dtype: str) -> bool:
     )
 
 
+def form_of(value: Any) -> tuple[Any, ...] | None:
+    """What a few Python numbers have in common with others whose tensor is as large.
+
+    Returns
+    -------
+    tuple or None
+        Types and length. None for anything else: what is no number may run the user's code
+        when it is converted.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return (kind,)
+    if kind in (list, tuple) and 0 < len(value) <= _FEW:
+        first = type(value[0])
+        if first in _PLAIN and all(type(each) is first for each in value):
+            return kind, first, len(value)
+    return None
+
+
+_PLAIN = (int, float, bool)
+
+
 def _is_loss(change: ValueChange) -> bool:
     return bool(
         change.became_nonfinite

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from tfnp_magic.facts import eager_tensor_type
-from tfnp_magic.lanes import learn, refuse
+from tfnp_magic.lanes import Lane, learn, refuse
 from tfnp_magic.model import Storage
 from tfnp_magic.probes.buffer import stood
-from tfnp_magic.probes.looks import belongs_to_last_look
+from tfnp_magic.probes.looks import belongs_to_last_look, has_no_look
+from tfnp_magic.probes.memory_looks import CopiedLook
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
-from tfnp_magic.probes.reporting import PYTHON_READS, CopiedLook, ask, fail, read_of, report
+from tfnp_magic.probes.reporting import PYTHON_READS, ask, fail, read_of, report
 from tfnp_magic.probes.waits import Arrival
 from tfnp_magic.recorder import Recorder
 from tfnp_magic.route import outside_of_tensor
@@ -61,9 +62,9 @@ def _around_numpy(original: Any) -> Any:
             try:
                 if lane is not None and type(result) is np.ndarray and result.flags.owndata:
                     key = lane.standing(frame), result.dtype, result.shape
-                    groove = lane.grooves.get(key)
+                    groove = lane.find(key, frame, id(self))
                     if groove is not None:
-                        lane.count(groove, frame, started, stopped)
+                        lane.count(groove, frame, id(self), started, stopped)
                         return result
             except Exception as error:
                 fail(NAME, hearing, error)
@@ -107,22 +108,51 @@ def _around_numpy_internal(original: Any) -> Any:
     def _numpy_internal(self: Any) -> Any:
         if inner.absorbing:
             return original(self)
-        hearing = listeners()
+        lane = lane_here()
+        hearing = listeners() if lane is None else [lane.recorder]
         if not hearing:
             return original(self)
-        arrival = stood("tensor value", hearing, self)
+        arrival = stood("tensor value", hearing, self) if lane is None else None
         started = clock()
         try:
             result = original(self)
         except BaseException as exc:
             without_our_frame(exc)
             raise
-        took, frame = clock() - started, sys._getframe(1)
-        report("tensor value", hearing, frame, _describe_read, self, result, frame, took, arrival)
+        stopped, frame = clock(), sys._getframe(1)
+        facts = None
+        if isinstance(result, np.number | np.bool_):
+            facts = ask(NAME, hearing, _facts_of_scalar, result, frame)
+            if lane is not None and facts is not None:
+                span = started, stopped
+                if ask(NAME, hearing, _count_scalar, lane, facts, frame, self, span):
+                    return result
+        took = stopped - started
+        seen = report(
+            "tensor value", hearing, frame, _describe_read, self, result, frame, took, arrival
+        )
+        if seen is not None and seen.told is not None and facts is not None:
+            ask(NAME, hearing, learn, hearing, frame, facts, seen)
         return result
 
     _numpy_internal.__wrapped__ = original  # type: ignore[attr-defined]
     return _numpy_internal
+
+
+def _facts_of_scalar(result: Any, frame: FrameType) -> tuple[Any, ...]:
+    """What tells reads of numbers apart: by which method, and of what dtype."""
+    return _method_of_tensor(frame)[0], result.dtype
+
+
+def _count_scalar(
+    lane: Lane, facts: tuple[Any, ...], frame: FrameType, tensor: Any, span: tuple[int, int]
+) -> bool:
+    """Count a read of a number that is like others; False if it must be described."""
+    groove = lane.find((lane.standing(frame), *facts), frame, id(tensor))
+    if groove is None or not has_no_look(tensor):
+        return False
+    lane.count(groove, frame, id(tensor), *span)
+    return True
 
 
 def _describe_read(

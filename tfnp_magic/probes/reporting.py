@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, TypeVar
 
 import numpy as np
 
-from tfnp_magic.comparing import cast_values, compare_for
+from tfnp_magic.comparing import compare_for
 from tfnp_magic.facts import HOST, name_of_dtype, shape_of_tensor, short_device, span_of_array
 from tfnp_magic.hazards import shared_with
 from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.model import (
     TENSORFLOW_TO_NUMPY,
     TENSORFLOW_TO_PYTHON,
-    Move,
     Storage,
 )
-from tfnp_magic.probes.allocations import ring
+from tfnp_magic.probes.memory_looks import MemoryLook
 from tfnp_magic.probes.waits import Arrival
 from tfnp_magic.recorder import Recorder
-from tfnp_magic.route import Reader
 from tfnp_magic.scope import Audience, overhearing
 from tfnp_magic.seen import Seen
-from tfnp_magic.values import ValueChange
 from tfnp_magic.verdict import (
     ArrayFacts,
-    is_cast,
-    of_copying_read,
-    of_dropped_view,
-    of_kept_view,
     of_numpy_method,
     of_reading,
     of_string_read,
-    of_written,
-    once_more,
-    was_taken,
     with_move,
 )
 
@@ -137,119 +126,6 @@ PYTHON_READS = frozenset(
 )  # fmt: skip
 """Methods of a tensor that read its value to give Python something else than an array."""
 
-# Documented to return an array (or bytes) of its own, if called with nothing but the tensor.
-_COPYING = frozenset({"np.array", "np.copy", "np.asfortranarray", "bytes", "bytearray"})
-# Return a view, if called with nothing but the tensor.
-_RETURNING = frozenset(
-    {"np.asarray", "np.asanyarray", "np.ascontiguousarray", "np.require", "np.asmatrix",
-     "np.matrix", "np.ma.array", "np.ma.asarray", "np.frombuffer", "pd.DataFrame", "pd.Series",
-     "pd.Index"}
-)  # fmt: skip
-
-
-class _Waiting:
-    """What looks have in common: the array that was read, and when; see `recorder.Look`.
-
-    Holds weak references and facts only.
-    """
-
-    __slots__ = ("_array", "_dtype", "_elements", "_mark", "_nbytes")
-
-    def __init__(self, array: np.ndarray[Any, Any], nbytes: int) -> None:
-        self._array, self._nbytes = weakref.ref(array), nbytes
-        self._elements, self._dtype = array.size, name_of_dtype(array.dtype)
-        self._mark = ring.mark()
-
-    def values_as(self, dtype: str) -> ValueChange | None:
-        """What a cast to this dtype does to the values."""
-        array = self._array()
-        return None if array is None else cast_values(array, None, dtype)
-
-    def wait(self) -> None:
-        """Leave out what our own comparing allocated."""
-        self._mark = ring.mark()
-
-    def _nbytes_cast(self, target: str | None) -> int | None:
-        """Bytes of the elements in another dtype; None where it is no other."""
-        if target is None or not is_cast(self._dtype, target):
-            return None
-        return self._elements * np.dtype(target).itemsize
-
-
-class _Look(_Waiting):
-    """A look at a tensor's memory through an array over it."""
-
-    __slots__ = ("_exported", "_move", "_tensor")
-
-    def __init__(
-        self,
-        tensor: Any,
-        remnant: np.ndarray[Any, Any],
-        nbytes: int,
-        exported: bool,
-        move: Move,
-    ) -> None:
-        super().__init__(remnant, nbytes)
-        self._tensor, self._exported, self._move = weakref.ref(tensor), exported, move
-
-    def judge(self, reader: Reader, target: str | None) -> Storage:
-        """Judge by what is alive now: the array over the tensor's memory, and the tensor."""
-        return with_move(self._in_host_memory(reader, target), self._move)
-
-    def is_judged_by_what_lives(self, reader: Reader) -> bool:
-        """Whether the reader only looks, or hands out the view as it is."""
-        converts = reader.name in _COPYING or reader.name in _RETURNING
-        copies = (reader.plain and reader.name in _COPYING) or reader.copied
-        decides = reader.within or (converts and not reader.plain)
-        return self._exported and reader.into is None and not copies and not decides
-
-    def _in_host_memory(self, reader: Reader, target: str | None) -> Storage:
-        buffers = ring.since(self._mark)
-        writes = reader.into is not None and reader.into.is_array
-        nbytes = None if writes else self._nbytes_cast(target)
-        if nbytes is not None:
-            return of_copying_read(nbytes, buffers, cast=True)
-        if (reader.plain and reader.name in _COPYING) or reader.copied:
-            return of_copying_read(self._nbytes, buffers, cast=False)
-        if writes:
-            return of_written()
-        array = self._array()
-        if array is not None:
-            # TensorFlow's own array behind an exported buffer may be writable; what the
-            # consumer gets of it is not.
-            writable = bool(array.flags.writeable) and not self._exported
-            return of_kept_view(self._tensor() is not None, writable)
-        converts = reader.name in _COPYING or reader.name in _RETURNING
-        may_have_copied = reader.within or (converts and not reader.plain)
-        return of_dropped_view(may_have_copied, self._nbytes, buffers)
-
-
-class CopiedLook(_Waiting):
-    """What ``.numpy()`` copied for ``__array__``: NumPy may copy or cast that once more."""
-
-    __slots__ = ("_before",)
-
-    def __init__(self, array: np.ndarray[Any, Any], before: Storage) -> None:
-        super().__init__(array, array.nbytes)
-        self._before = before
-
-    def is_judged_by_what_lives(self, reader: Reader) -> bool:
-        """No: what NumPy's function does with it is asked for."""
-        return False
-
-    def judge(self, reader: Reader, target: str | None) -> Storage:
-        """Judge by what NumPy's function does with the array that it was given."""
-        nbytes = self._nbytes_cast(target)
-        if nbytes is not None:
-            return self._once_more(nbytes, "NumPy cast that into another")
-        if (reader.plain and reader.name in _COPYING) or reader.copied:
-            return self._once_more(self._nbytes, "NumPy copied that once more")
-        return self._before
-
-    def _once_more(self, nbytes: int, what: str) -> Storage:
-        seen = was_taken(nbytes, ring.since(self._mark))
-        return once_more(self._before, nbytes, what, seen=seen)
-
 
 def read_of(
     tensor: Any,
@@ -286,14 +162,14 @@ def read_of(
     dtype = tensor.dtype.name
     nbytes = _nbytes_of(remnant, dtype)
     is_array = isinstance(remnant, np.ndarray)
-    storage: Storage | _Look
+    storage: Storage | MemoryLook
     shared = None
     device = short_device(tensor.backing_device)
     move = of_reading(device, nbytes, None if arrival is None else arrival.mirrored)
     if dtype == "string":
         storage = of_string_read(nbytes)
     elif is_array and not handed_out:
-        storage = _Look(tensor, remnant, nbytes or 0, exported, move)
+        storage = MemoryLook(tensor, remnant, nbytes or 0, exported, move)
         if not exported and remnant.flags.writeable and not to_python:
             shared = shared_with(remnant, tensor)
             if shared is not None:

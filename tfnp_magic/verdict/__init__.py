@@ -34,6 +34,7 @@ from tfnp_magic.verdict.entering import (
     of_scalar,
 )
 from tfnp_magic.verdict.leaving import (
+    of_copied_read,
     of_copying_read,
     of_dropped_view,
     of_kept_view,
@@ -68,6 +69,7 @@ __all__ = [
     "may_be_shared",
     "move_of",
     "of_constructor",
+    "of_copied_read",
     "of_copying_read",
     "of_device_copy",
     "of_dropped_view",

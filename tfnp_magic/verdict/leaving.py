@@ -36,8 +36,12 @@ def of_copying_read(nbytes: int, buffers: tuple[Span, ...] | None, cast: bool) -
     cast
         Whether the copy has another dtype.
     """
+    return of_copied_read(nbytes, cast=cast, seen=was_taken(nbytes, buffers))
+
+
+def of_copied_read(nbytes: int, *, cast: bool, seen: bool) -> Storage:
+    """The same, once it is known whether the copy's memory was `seen` to be taken."""
     reason = "cast into a new array" if cast else "read in place, then copied by the reader"
-    seen = was_taken(nbytes, buffers)
     return copied(reason, nbytes, OBSERVED if seen else INFERRED, copies=1 if nbytes else 0)
 
 

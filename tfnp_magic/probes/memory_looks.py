@@ -1,0 +1,188 @@
+"""Looks at a tensor's memory, judged once it shows what became of what was read."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfnp_magic.comparing import cast_values
+from tfnp_magic.facts import name_of_dtype
+from tfnp_magic.model import Move, Storage
+from tfnp_magic.probes.allocations import ring
+from tfnp_magic.verdict import (
+    is_cast,
+    of_copied_read,
+    of_copying_read,
+    of_dropped_view,
+    of_kept_view,
+    of_written,
+    once_more,
+    was_taken,
+    with_move,
+)
+
+if TYPE_CHECKING:
+    from tfnp_magic.route import Reader
+    from tfnp_magic.seen import Way
+    from tfnp_magic.values import ValueChange
+
+# Documented to return an array (or bytes) of its own, if called with nothing but the tensor.
+_COPYING = frozenset({"np.array", "np.copy", "np.asfortranarray", "bytes", "bytearray"})
+# Return a view, if called with nothing but the tensor.
+_RETURNING = frozenset(
+    {"np.asarray", "np.asanyarray", "np.ascontiguousarray", "np.require", "np.asmatrix",
+     "np.matrix", "np.ma.array", "np.ma.asarray", "np.frombuffer", "pd.DataFrame", "pd.Series",
+     "pd.Index"}
+)  # fmt: skip
+
+
+class _Waiting:
+    """What looks have in common: the array that was read, and when; see `recorder.Look`.
+
+    Holds weak references and facts only.
+    """
+
+    __slots__ = ("_array", "_dtype", "_elements", "_mark", "_nbytes")
+
+    def __init__(self, array: np.ndarray[Any, Any], nbytes: int) -> None:
+        self._array, self._nbytes = weakref.ref(array), nbytes
+        self._elements, self._dtype = array.size, name_of_dtype(array.dtype)
+        self._mark = ring.mark()
+
+    def values_as(self, dtype: str) -> ValueChange | None:
+        """What a cast to this dtype does to the values."""
+        array = self._array()
+        return None if array is None else cast_values(array, None, dtype)
+
+    def wait(self) -> None:
+        """Leave out what our own comparing allocated."""
+        self._mark = ring.mark()
+
+    def _nbytes_cast(self, target: str | None) -> int | None:
+        """Bytes of the elements in another dtype; None where it is no other."""
+        if target is None or not is_cast(self._dtype, target):
+            return None
+        return self._elements * np.dtype(target).itemsize
+
+
+class MemoryLook(_Waiting):
+    """A look at a tensor's memory through an array over it."""
+
+    __slots__ = ("_exported", "_move", "_tensor")
+
+    def __init__(
+        self,
+        tensor: Any,
+        remnant: np.ndarray[Any, Any],
+        nbytes: int,
+        exported: bool,
+        move: Move,
+    ) -> None:
+        super().__init__(remnant, nbytes)
+        self._tensor, self._exported, self._move = weakref.ref(tensor), exported, move
+
+    def judge(self, reader: Reader, target: str | None) -> Storage:
+        """Judge by what is alive now: the array over the tensor's memory, and the tensor."""
+        return with_move(self._in_host_memory(reader, target), self._move)
+
+    def way(self, reader: Reader) -> Way | None:
+        """By what lives, or by what was taken, if the reader only looks, or copies at once."""
+        if not self._exported or reader.into is not None:
+            return None
+        if _is_copying(reader):
+            return ByWhatWasTaken(self._nbytes)
+        converts = reader.name in _COPYING or reader.name in _RETURNING
+        decides = reader.within or (converts and not reader.plain)
+        return None if decides else ByWhatLives()
+
+    def _in_host_memory(self, reader: Reader, target: str | None) -> Storage:
+        buffers = ring.since(self._mark)
+        writes = reader.into is not None and reader.into.is_array
+        nbytes = None if writes else self._nbytes_cast(target)
+        if nbytes is not None:
+            return of_copying_read(nbytes, buffers, cast=True)
+        if _is_copying(reader):
+            return of_copying_read(self._nbytes, buffers, cast=False)
+        if writes:
+            return of_written()
+        array = self._array()
+        if array is not None:
+            # TensorFlow's own array behind an exported buffer may be writable; what the
+            # consumer gets of it is not.
+            writable = bool(array.flags.writeable) and not self._exported
+            return of_kept_view(self._tensor() is not None, writable)
+        converts = reader.name in _COPYING or reader.name in _RETURNING
+        may_have_copied = reader.within or (converts and not reader.plain)
+        return of_dropped_view(may_have_copied, self._nbytes, buffers)
+
+
+class CopiedLook(_Waiting):
+    """What ``.numpy()`` copied for ``__array__``: NumPy may copy or cast that once more."""
+
+    __slots__ = ("_before",)
+
+    def __init__(self, array: np.ndarray[Any, Any], before: Storage) -> None:
+        super().__init__(array, array.nbytes)
+        self._before = before
+
+    def way(self, reader: Reader) -> Way | None:
+        """None: what NumPy's function does with it is asked for."""
+        return None
+
+    def judge(self, reader: Reader, target: str | None) -> Storage:
+        """Judge by what NumPy's function does with the array that it was given."""
+        nbytes = self._nbytes_cast(target)
+        if nbytes is not None:
+            return self._once_more(nbytes, "NumPy cast that into another")
+        if _is_copying(reader):
+            return self._once_more(self._nbytes, "NumPy copied that once more")
+        return self._before
+
+    def _once_more(self, nbytes: int, what: str) -> Storage:
+        seen = was_taken(nbytes, ring.since(self._mark))
+        return once_more(self._before, nbytes, what, seen=seen)
+
+
+def _is_copying(reader: Reader) -> bool:
+    return (reader.plain and reader.name in _COPYING) or reader.copied
+
+
+class ByWhatLives:
+    """The way of looks by readers that only look, or hand out the view as it is."""
+
+    def begin(self, array: np.ndarray[Any, Any], tensor: Any) -> tuple[weakref.ref[Any], ...]:
+        """Both, without keeping them."""
+        return weakref.ref(array), weakref.ref(tensor)
+
+    def outcome(self, begun: tuple[weakref.ref[Any], ...]) -> tuple[bool, bool]:
+        """Whether the array over the memory is alive, and whether the tensor is."""
+        array, tensor = begun
+        return array() is not None, tensor() is not None
+
+    def storage(self, outcome: tuple[bool, bool]) -> Storage:
+        """A view that was kept, or was not."""
+        is_kept, has_tensor = outcome
+        return of_kept_view(has_tensor, False) if is_kept else of_dropped_view(False, 0, None)
+
+
+class ByWhatWasTaken:
+    """The way of looks by readers that copy what they read, of so many bytes, at once."""
+
+    __slots__ = ("_nbytes",)
+
+    def __init__(self, nbytes: int) -> None:
+        self._nbytes = nbytes
+
+    def begin(self, array: np.ndarray[Any, Any], tensor: Any) -> int:
+        """The present; see `tfnp_magic.probes.allocations`."""
+        return ring.mark()
+
+    def outcome(self, begun: int) -> bool:
+        """Whether memory for the copy was seen to be taken."""
+        return was_taken(self._nbytes, ring.since(begun))
+
+    def storage(self, outcome: bool) -> Storage:
+        """A copy, observed or inferred."""
+        return of_copied_read(self._nbytes, cast=False, seen=outcome)
