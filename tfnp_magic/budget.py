@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 SHARE = 0.05
 """Part of the traced time."""
@@ -33,12 +31,26 @@ class Budget:
         elapsed = time.perf_counter_ns() - self._began_ns
         return self._spent_ns <= GRACE_NS + SHARE * elapsed
 
-    @contextmanager
-    def look(self) -> Iterator[None]:
-        """Count a look and the time that it takes."""
-        began = time.perf_counter_ns()
-        try:
-            yield
-        finally:
-            self._looks += 1
-            self._spent_ns += time.perf_counter_ns() - began
+    def look(self) -> Look:
+        """Count a look and the time that it takes, in a ``with`` statement."""
+        return Look(self)
+
+    def spend(self, nanoseconds: int) -> None:
+        """A look took so long."""
+        self._looks += 1
+        self._spent_ns += nanoseconds
+
+
+class Look:
+    """One look, while it is made. No generator: some conversions are looked at each time."""
+
+    __slots__ = ("_began_ns", "_budget")
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+
+    def __enter__(self) -> None:
+        self._began_ns = time.perf_counter_ns()
+
+    def __exit__(self, *_: object) -> None:
+        self._budget.spend(time.perf_counter_ns() - self._began_ns)

@@ -10,11 +10,13 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.activity import FunctionCalls
+from tfnp_magic.model import MAX_SITES, OTHER_LINES
 from tfnp_magic.retraces import NEW_FUNCTION, OTHER_OBJECT, Difference, Reasons
 from tfnp_magic.site import is_library
 
 if TYPE_CHECKING:
     from tfnp_magic.recorder import Recorder
+    from tfnp_magic.standing import Codes
 
 
 class Entry:
@@ -24,6 +26,8 @@ class Entry:
     ----------
     calls
         What is counted.
+    code
+        The function's.
     into
         The recording's list; it is told there once it is worth telling.
     only_retraces
@@ -31,17 +35,22 @@ class Entry:
 
     Attributes
     ----------
-    codes
-        Kept, for their numbers are part of keys.
+    code
+        The function's, or the first one's: its number is part of a key.
     """
 
-    __slots__ = ("_into", "_only_retraces", "_reasons", "_told", "calls", "codes")
+    __slots__ = ("_into", "_only_retraces", "_reasons", "_told", "calls", "code")
 
     def __init__(
-        self, calls: FunctionCalls, into: list[FunctionCalls], *, only_retraces: bool
+        self,
+        calls: FunctionCalls,
+        code: CodeType,
+        into: list[FunctionCalls],
+        *,
+        only_retraces: bool,
     ) -> None:
         self.calls, self._into = calls, into
-        self.codes: tuple[CodeType | None, ...] = ()
+        self.code = code
         self._only_retraces, self._told = only_retraces, False
         self._reasons = Reasons(calls.retraces)
 
@@ -78,7 +87,8 @@ class FunctionCounter:
 
     def __init__(self, into: list[FunctionCalls]) -> None:
         self._into = into
-        self._entries: dict[_Key, Entry] = {}
+        # The codes keep their numbers in the keys from being reused.
+        self._entries: dict[_Key, tuple[Entry, Codes]] = {}
         self._by_site: dict[_Key, Entry] = {}
         self._built: dict[int, CodeType] = {}
         # Reentrant: in here, the garbage collector may call what calls a function.
@@ -87,24 +97,29 @@ class FunctionCounter:
     def entry(self, recorder: Recorder, frame: FrameType, code: CodeType, *, inside: bool) -> Entry:
         """That of a function's code, for the line below which `frame` runs."""
         key = recorder.standing(frame), id(code), inside
-        entry = self._entries.get(key)
-        if entry is None:
-            entry = self._entries[key] = self._made(recorder, frame, code, inside=inside)
-            entry.codes += (*recorder.codes_at(frame), code)
-        return entry
+        known = self._entries.get(key)
+        if known is None:
+            if len(self._entries) >= MAX_SITES:
+                self._entries.clear()
+            entry = self._made(recorder, frame, code, inside=inside)
+            known = self._entries[key] = entry, (*recorder.codes_at(frame), code)
+        return known[0]
 
     def _made(self, recorder: Recorder, frame: FrameType, code: CodeType, *, inside: bool) -> Entry:
         is_librarys = is_library(code.co_filename)
         site, route = recorder.whereabouts(frame, name_of(code))
-        known = self._by_site.get((site, id(code), inside))
+        is_other = site == OTHER_LINES
+        key = site, is_librarys if is_other else id(code), inside
+        known = self._by_site.get(key)
         if known is not None:  # two calls in one line
             return known
-        name = name_of(code)
+        name = _OTHER_FUNCTIONS if is_other else name_of(code)
         if is_librarys or (name == LAMBDA and not route.name.startswith("Function.")):
             name = route.name
-        calls = FunctionCalls(name, site, recorder.definition_of(code), inside=inside)
-        entry = Entry(calls, self._into, only_retraces=is_librarys or inside)
-        self._by_site[site, id(code), inside] = entry
+        defined_at = None if is_other else recorder.definition_of(code)
+        calls = FunctionCalls(name, site, defined_at, inside=inside)
+        entry = Entry(calls, code, self._into, only_retraces=is_librarys or inside)
+        self._by_site[key] = entry
         return entry
 
     def first_of(self, code: CodeType, owner: str | None) -> list[Difference] | None:
@@ -118,7 +133,8 @@ class FunctionCounter:
             Class of the object whose method it is; each has a function of its own.
         """
         if id(code) not in self._built:
-            self._built[id(code)] = code
+            if len(self._built) < MAX_SITES:
+                self._built[id(code)] = code
             return None
         if is_library(code.co_filename):
             return None
@@ -127,6 +143,9 @@ class FunctionCounter:
             return [Difference(OTHER_OBJECT, first, owner)]
         return [Difference(NEW_FUNCTION)]
 
+
+_OTHER_FUNCTIONS = "(other functions)"
+"""Name of what is called from sites that one trace has no room for; see `MAX_SITES`."""
 
 LAMBDA = "<lambda>"
 

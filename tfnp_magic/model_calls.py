@@ -8,6 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.activity import MAX_EPOCHS, ModelCalls, Share
+from tfnp_magic.model import MAX_SITES
 from tfnp_magic.scope import inner
 
 if TYPE_CHECKING:
@@ -182,6 +183,8 @@ class Counter:
                 if calls is None:
                     calls = self._known[site, route.name] = ModelCalls(site, route.name)
                     self._recording.models.append(calls)
+                if len(self._at) >= MAX_SITES:
+                    self._at.clear()
                 self._at[key, lowest] = calls, recorder.codes_at(frame)
             return self._at[key, lowest][0]
 

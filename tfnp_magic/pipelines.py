@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.activity import Pipeline, Share
-from tfnp_magic.model import READS, Place, Site
+from tfnp_magic.model import MAX_SITES, READS, Place, Site
 from tfnp_magic.scope import inner
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Pipelines:
     def at(self, site: Site, route: str, steps: tuple[str, ...]) -> Pipeline:
         """The one that is iterated over there; it may be a new one."""
         with self._lock:
+            if len(self._known) >= MAX_SITES:
+                steps = ()
             key = site, route, steps
             pipeline = self._known.get(key)
             if pipeline is None:

@@ -69,12 +69,21 @@ class Spots:
         self._spots: dict[Key, Spot] = {}
         self._numbers: dict[tuple[Site, Route], int] = {}
         self._lines: dict[Place, Place] = {}
+        self._called_from: set[Site] = set()
         forget_syntax()
 
     def whereabouts(self, frame: FrameType | None, lowest: str) -> tuple[Site, Route]:
-        """Where a frame stands for the user, and by which public name it came there."""
+        """Where a frame stands for the user, and by which public name it came there.
+
+        Beyond `MAX_SITES`, that is `tfnp_magic.model.OTHER_LINES`.
+        """
         where = stand(frame, self._cell_files)
-        return self._site(where), route_at(where, frame, lowest)
+        site = self._site(where)
+        if site not in self._called_from:
+            if len(self._called_from) >= MAX_SITES:
+                site = OTHER_LINES
+            self._called_from.add(site)
+        return site, route_at(where, frame, lowest)
 
     def standing(self, frame: FrameType) -> Standing:
         """Where a frame stands, as a key: quicker than `whereabouts`, while `codes_at` it live."""

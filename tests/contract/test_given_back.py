@@ -305,7 +305,7 @@ def test_tensor_is_whole_though_an_interrupt_came_before_tensorflow_made_it(monk
 
     tensor = kind.__new__(kind)
     with tfnp_magic.trace():
-        monkeypatch.setattr(constructor, "listeners", interrupted)
+        monkeypatch.setattr(constructor, "lane_here", interrupted)
         with pytest.raises(KeyboardInterrupt):
             tensor.__init__(np.ones(3), device, None)
         monkeypatch.undo()

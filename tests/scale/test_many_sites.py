@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import keras
+import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 import tfnp_magic
 from tests.golden.recordings import crossing, line
@@ -142,6 +145,32 @@ def test_beyond_the_sites_only_so_many_routes_are_told_apart(monkeypatch):
     assert (second.route, third.route) == ("fakelib.convert", "tf.lowest")
     assert third.explicit
     assert traced.recording.sites_dropped == 3
+
+
+def test_functions_models_and_pipelines_of_very_many_sites_are_told_together(monkeypatch):
+    for module in ("spots", "function_calls", "model_calls", "pipelines"):
+        monkeypatch.setattr(f"tfnp_magic.{module}.MAX_SITES", 3)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    names = {
+        "tf": tf, "double": tf.function(lambda x: x * 2), "t": tf.constant(1.0),
+        "model": model, "x": np.ones((4, 2), "f4"),
+        "data": tf.data.Dataset.from_tensor_slices(np.arange(3.0)),
+    }  # fmt: skip
+    line = "double(t); model.predict_on_batch(x); list(data.map(lambda e: e))\n"
+    code = compile(line * 8, __file__, "exec")
+    with tfnp_magic.trace() as recording:
+        exec(code, names)
+    users = [calls for calls in recording.functions if calls.calls]
+    for told in (users, recording.models, recording.pipelines):
+        assert len(told) == 4
+        assert [each.site.line.line for each in told[:3]] == [1, 2, 3]
+        assert told[3].site == OTHER_LINES
+    assert [calls.calls for calls in users] == [1, 1, 1, 5]
+    assert users[3].name == "(other functions)"
+    assert [calls.calls for calls in recording.models] == [1, 1, 1, 5]
+    assert [pipeline.elements for pipeline in recording.pipelines] == [3, 3, 3, 15]
+    assert "(other lines)" in str(recording)
+    assert "(other lines)" in recording._repr_html_()
 
 
 def test_spots_that_were_forgotten_are_the_same_sites_again(monkeypatch):

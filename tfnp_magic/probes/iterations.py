@@ -167,13 +167,13 @@ class Watch:
     ) -> Call | None:
         """A graph is called; None where it can call no Python function and has no iterator."""
         callers.goes_on()
-        python, known = contents.calls_python(), callers.resources
+        content = contents.NOTHING
+        if contents.calls_python():
+            content = self._of_call(name, inputs)
+            if content.iterates:
+                self._find_older()
+        known = callers.resources
         resources = [id(each) for each in inputs if id(each) in known] if known else ()
-        if not python and not resources:
-            return None  # most graphs
-        content = self._of_call(name, inputs) if python else contents.NOTHING
-        if content.iterates:
-            self._find_older()
         calls_python = bool(content.tokens)
         if resources:
             calls_python |= self._hands_over(resources, context, frame)
