@@ -48,12 +48,14 @@ def _around(original: Any) -> Any:
     known: _Known = {}  # no longer than the patch is in: a name may stand for another graph then
 
     def call_function(self: Any, name: Any, tensor_inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        hearing = overhearing()
+        for recorder in hearing:
+            recorder.recording.graph_calls += 1
         try:
             result = original(self, name, tensor_inputs, *args, **kwargs)
         except BaseException as exc:
             without_our_frame(exc)
             raise
-        hearing = overhearing()
         made = _lately_made(hearing)
         inputs = made and [
             (position, tensor)

@@ -52,13 +52,11 @@ def patches() -> list[AttributePatch | CodePatch]:
 
 def _around_call(original: Any) -> Any:
     def call_function(self: Any, name: Any, *args: Any, **kwargs: Any) -> Any:
-        hearing = listeners()
-        for recorder in hearing:
-            recorder.recording.graph_calls += 1
         try:
             if not profiler.is_running:
                 return original(self, name, *args, **kwargs)
             inputs = args[0] if args else kwargs.get("tensor_inputs", ())
+            hearing = listeners()
             pipelines = ask(NAME, hearing, _iterated_by, inputs) or ()
             with _marked((_text(name),), pipelines, hearing, sys._getframe(1)):
                 return original(self, name, *args, **kwargs)
