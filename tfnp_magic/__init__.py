@@ -26,7 +26,7 @@ Data goes one way: call → probe → recorder → recording → views.
 ``in_graphs``             inside graphs (``--graph``)
 ``seen``, ``recorder``,   what a probe saw; attribution, settling; counting into crossings
 ``ledger``, ``moments``   that add up; when that was
-``lanes``                 what one line converts again and again: counted, described once
+``lanes``, ``standing``   what one line converts again and again: counted, described once
 ``site``, ``spots``       frame → line; the places that one trace has come by
 ``handed``                what the user handed to the library
 ``cast_before``           what a library cast before it converted
@@ -41,6 +41,7 @@ Data goes one way: call → probe → recorder → recording → views.
 ``advice``, ``views``     findings, ranked; a recording as DataFrame, text and HTML
 ``saved``, ``plain``      a recording in a file, and back: `load`
 ``blind_spots``           what no probe sees
+``sizes``                 numbers of bytes as people write them
 ``whos``, ``whos_…``      a namespace, and what is inside of it, as a list of tensors and arrays
 ``progress``,             how far long work has come, and where a shell shows it
 ``showing``

@@ -6,20 +6,26 @@ full (`tfnp_magic.recorder`); its `Groove` then counts those that follow, and al
 the recording holds of them is multiplied out at the end of a moment's slot, or of the cell.
 
 What one more ``t.numpy()`` costs at depth 1 (CPython 3.11; ``python -m tests.benchmarks.shares``
-measures it anew): 1.7 to 1.9 µs, of which 0.23 find out whose it is (traces, context, thread,
-devices), 0.18 count it, and 0.35 more on average where a moment's slot ends; 0.13 are the frame
-walk, 0.12 read dtype and shape and look them up, 0.05 the clock, and the rest is calls of Python
-functions around TensorFlow's own. The walk takes about 0.07 µs for each frame between the
-conversion and the cell, 3.5 µs for 50: the floor in pure Python, where a frame that is still
-running cannot be told, without keeping it, from a new one of the same function at the same
-address. What an op does to an array needs its layout and address, too (0.5 µs), and the walk
-through TensorFlow's frames; a look by the buffer protocol, a way from machine code into Python
-and two weak references.
+measures it anew, and machines differ by half): 1.7 to 2.7 µs, of which 0.23 find out whose it is
+(traces, context, thread, devices), 0.18 count it, and 0.35 more on average where a moment's slot
+ends; 0.13 are the frame walk, 0.12 read dtype and shape and look them up, 0.05 the clock, and the
+rest is calls of Python functions around TensorFlow's own. The walk takes about 0.07 µs for each
+frame between the conversion and the cell, 3.5 µs for 50: the floor in pure Python, where a frame
+that is still running cannot be told, without keeping it, from a new one of the same function at
+the same address. What an op does to an array needs its layout and address, too (0.5 µs), and the
+walk through TensorFlow's frames; a look by the buffer protocol, a way from machine code into
+Python and two weak references.
+
+Inside Keras the same steps cost three to five times as much: a batch of a millisecond leaves none
+of our code in the processor's caches. There the number of functions that are called counts, and
+what a library converts for itself (the number that it logs, the flag that it tests) takes the
+same way, small or not.
 
 Described in full each time: ``tf.constant(a)`` and all else whose copies depend on where memory
-happens to be taken, casts that change values, what Keras and pipelines convert. Compiled code
-could go further, with the same keys: a frame walk over the interpreter's own frames, and wrappers
-of the chokepoints that ask Python only for what they have not met.
+happens to be taken, casts that change values, and what a pipeline's Python functions are given
+and return, for that memory is shared, and watched (`tfnp_magic.hazards`). Compiled code could go
+further, with the same keys: a frame walk over the interpreter's own frames, and wrappers of the
+chokepoints that ask Python only for what they have not met.
 """
 
 from __future__ import annotations

@@ -202,8 +202,8 @@ class InteropMagics(Magics):
             %tfnp_whos --deep model       what a model, list or dict holds
             %tfnp_whos -o df              all of it as a DataFrame
         """
+        from tfnp_magic.sizes import SizeError, nbytes_of
         from tfnp_magic.whos import ROWS_SHOWN, InventoryError, is_kind, take_inventory
-        from tfnp_magic.whos_choosing import nbytes_of
 
         line = _SIZE_IN_TWO_WORDS.sub(r"\g<size>\g<unit>", line)
         args = _parse(self.tfnp_whos, line, _WHOS_OPTIONS)
@@ -226,7 +226,7 @@ class InteropMagics(Magics):
                 order=args.sort,
                 limit=limit,
             )
-        except InventoryError as error:
+        except (InventoryError, SizeError) as error:
             raise UsageError(str(error)) from None
         if output:
             self.shell.user_ns[output] = inventory.to_frame()

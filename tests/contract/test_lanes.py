@@ -67,6 +67,9 @@ CELLS = {
     "shapes_that_grow": "t[:i + 1].numpy()",
     "array_of_scalars": "np.array([scalar, scalar])",
     "now_array_now_float": "(float if i % 2 else np.array)(scalar)",
+    "now_array_of_two_now_float": "now = i % 5 == 4\n    "
+    "(np.array if now else float)([scalar, scalar] if now else scalar)",
+    "methods_below_a_librarys": "keras.tree.map_structure([float, int, bool][i % 3], scalar)",
     "other_methods_below": "read(scalar, i)",
     "small_and_handed_over": "np.nanmax(pick(i))",
     "small_and_not_handed_over": "np.nanmax([pick(i) + 1])",
@@ -86,7 +89,8 @@ def _namespace():
     frozen.flags.writeable = False
     t = tf.constant(both[64:])
     space = {
-        "np": np, "tf": tf, "both": both, "al": al, "mis": mis, "al64": al64, "frozen": frozen,
+        "np": np, "tf": tf, "keras": keras, "both": both,
+        "al": al, "mis": mis, "al64": al64, "frozen": frozen,
         "t": t, "u": t + 1, "t64": tf.cast(t, tf.float64), "v": tf.Variable(t),
         "tensors": [t[:8], t, tf.cast(t, tf.int32), t[None], tf.cast(t, tf.bfloat16)],
         "scalar": tf.constant(2.5), "empty": t[:0], "strings": tf.constant(["a", "bc"]),

@@ -11,11 +11,13 @@ import weakref
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.ops import script_ops
 
 import tfnp_magic
 from tests.contract.notebook import Notebook, crossings, lines_of, share
 from tests.contract.row import FROM_PY, TO_NP, TO_TF
 from tfnp_magic.callers import callers
+from tfnp_magic.probes.python_functions import PlainFunctions, generators_of
 
 ROW = 64 * 4
 """Bytes of one row."""
@@ -581,3 +583,36 @@ def test_errors_of_functions_are_as_they_are_untraced(notebook, function, value)
     traced = notebook.names["told"]
     assert "tfnp_magic" not in traced
     assert traced.count("File ") == untraced.count("File ")
+
+
+def test_a_token_that_is_registered_anew_is_not_taken_for_the_function_before():
+    plain = PlainFunctions()
+    first, second = (lambda x: x), (lambda x: -x)
+    assert not plain.has("pyfunc_0", first)
+    assert plain.callee_of("pyfunc_0", first).code is first.__code__
+    assert plain.has("pyfunc_0", first)
+    assert not plain.has("pyfunc_0", second)
+    assert not plain.has("pyfunc_1", first)
+    assert plain.callee_of("pyfunc_0", second).code is second.__code__
+    assert not plain.has("pyfunc_0", first)
+
+
+def test_registered_functions_are_not_kept_alive():
+    plain, function = PlainFunctions(), lambda x: x
+    plain.callee_of("pyfunc_0", function)
+    gone = weakref.ref(function)
+    del function
+    gc.collect()
+    assert gone() is None
+
+
+def test_what_stands_around_a_generator_is_asked_each_time(notebook):
+    """The generators' table tells one iteration from another."""
+    notebook.run(ROWS + DATASET)
+    registry = script_ops._py_funcs
+    around = [f for f in map(registry.get, registry._funcs) if generators_of(f) is not None]
+    assert around
+    plain = PlainFunctions()
+    for function in around:
+        plain.callee_of("pyfunc_0", function)
+        assert not plain.has("pyfunc_0", function)

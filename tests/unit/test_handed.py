@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 import pytest
 
-from tfnp_magic.handed import handed_instead
+from tfnp_magic.handed import handed_instead, was_handed_as_argument
 
 from .frames import LIBRARY, run
 
@@ -143,3 +143,35 @@ def test_what_the_user_handed_over_is_not_iterated_or_asked(converted):
 
     assert found_by("f(s, t)", converted, s=Sequence([np.zeros((2, 3))]), t=Thing()) is None
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("call", "is_argument"),
+    [
+        ("f(given)", True),
+        ("f(value=given)", True),
+        ("f([given])", False),
+        ("f(None, given)", False),  # it lies in the tuple of those that take the rest
+        ("f(None, k=given)", False),
+        ("f(given.copy())", False),
+    ],
+)
+def test_an_argument_is_the_object_itself(call, is_argument, given):
+    found = []
+
+    def note():
+        found.append(was_handed_as_argument(id(given), sys._getframe(1)))
+
+    eval(call, {**run(LIBRARY, SOURCE, note=note), "given": given})
+    assert found == [is_argument]
+
+
+def test_a_local_of_the_librarys_is_no_argument(given):
+    found = []
+
+    def note():
+        found.append(was_handed_as_argument(id(given), sys._getframe(1)))
+
+    library = run(LIBRARY, "def f(value):\n    value, local = None, value\n    note()\n", note=note)
+    library["f"](given)
+    assert found == [False]

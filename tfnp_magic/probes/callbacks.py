@@ -31,7 +31,7 @@ from tfnp_magic.probes.python_functions import (
     FUNCTION,
     GENERATOR,
     Callee,
-    callee_of,
+    PlainFunctions,
     generators_of,
     role_of,
 )
@@ -125,7 +125,7 @@ def _call(called: Callable[..., _T], *args: Any) -> _T:
 
 
 def _around_call(stands: Stands, original: Any) -> Any:
-    lent, plain = _Lent(), _Plain()
+    lent, plain = _Lent(), PlainFunctions()
 
     def __call__(self: Any, token: Any, device: Any, args: Any) -> Any:  # noqa: N807
         function = self.get(token)
@@ -156,33 +156,6 @@ def _around_call(stands: Stands, original: Any) -> Any:
     return __call__
 
 
-class _Plain:
-    """What is called by registered functions that stand around no generator; found out once."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[weakref.ref[Any], Callee | None]] = {}
-
-    def has(self, token: str, function: Any) -> bool:
-        """Whether it was found to be one."""
-        known = self._known.get(token)
-        return known is not None and known[0]() is function
-
-    def callee_of(self, token: str, function: Any) -> Callee | None:
-        """As `python_functions.callee_of`."""
-        known = self._known.get(token)
-        if known is not None and known[0]() is function:
-            return known[1]
-        callee = callee_of(function)
-        if generators_of(function) is None:
-            if len(self._known) >= _MOST_PLAIN:
-                self._known.clear()
-            self._known[token] = weakref.ref(function), callee
-        return callee
-
-
-_MOST_PLAIN = 1024
-
-
 def _around_eager_convert(stands: Stands, original: Any) -> Any:
     """Give what ``tf.py_function``'s function returned a place, while it is converted."""
 
@@ -201,7 +174,7 @@ def _around_eager_convert(stands: Stands, original: Any) -> Any:
     return _convert
 
 
-def _driver_of(plain: _Plain, token: str, function: Any, args: Any) -> Driver | None:
+def _driver_of(plain: PlainFunctions, token: str, function: Any, args: Any) -> Driver | None:
     """What drives this call; None where that cannot be told.
 
     A generator's number tells it for certain, once it was seen to begin.
@@ -222,7 +195,9 @@ def _number(value: Any) -> int:
     return int(value if isinstance(value, np.ndarray | np.generic) else raw_value(value))
 
 
-def _note_generator(plain: _Plain, token: str, function: Any, args: Any, results: Any) -> None:
+def _note_generator(
+    plain: PlainFunctions, token: str, function: Any, args: Any, results: Any
+) -> None:
     """A generator begins, or is done with."""
     if plain.has(token, function):
         return

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 import types
+import weakref
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -117,3 +118,30 @@ def python_function(function: Any) -> types.FunctionType | None:
         else:
             return function
     return None
+
+
+class PlainFunctions:
+    """What is called by registered functions that stand around no generator; found out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[weakref.ref[Any], Callee | None]] = {}
+
+    def has(self, token: str, function: Any) -> bool:
+        """Whether it was found to be one."""
+        known = self._known.get(token)
+        return known is not None and known[0]() is function
+
+    def callee_of(self, token: str, function: Any) -> Callee | None:
+        """As `python_functions.callee_of`."""
+        known = self._known.get(token)
+        if known is not None and known[0]() is function:
+            return known[1]
+        callee = callee_of(function)
+        if generators_of(function) is None:
+            if len(self._known) >= _MOST_PLAIN:
+                self._known.clear()
+            self._known[token] = weakref.ref(function), callee
+        return callee
+
+
+_MOST_PLAIN = 1024
