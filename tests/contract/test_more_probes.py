@@ -15,7 +15,14 @@ from tensorflow.python.training import py_checkpoint_reader
 import tfnp_magic
 from tests.contract.arrays import aligned, misaligned
 from tfnp_magic import probes, route
-from tfnp_magic.probes import callbacks, checkpoint, interpreter, sessions, stands
+from tfnp_magic.probes import (
+    callbacks,
+    checkpoint,
+    interpreter,
+    python_functions,
+    sessions,
+    stands,
+)
 
 TO_TF, TO_NP = "numpy → tensorflow", "tensorflow → numpy"
 TO_PY, FROM_PY = "tensorflow → python", "python → tensorflow"
@@ -637,7 +644,7 @@ def test_probe_that_fails_costs_the_user_nothing(monkeypatch):
     def broken(*args):
         raise RuntimeError("ours")
 
-    monkeypatch.setattr(callbacks, "callee_of", broken)
+    monkeypatch.setattr(python_functions, "callee_of", broken)
     monkeypatch.setattr(sessions, "_fed", broken)
     graph, tensor = calling(lambda x: x * 2)
     made = []
