@@ -41,6 +41,7 @@ Data goes one way: call → probe → recorder → recording → views.
 ``advice``, ``views``     findings, ranked; a recording as DataFrame, text and HTML
 ``saved``, ``plain``      a recording in a file, and back: `load`
 ``blind_spots``           what no probe sees
+``guards``                what is forbidden, warned of, or stopped at in the debugger
 ``sizes``                 numbers of bytes as people write them
 ``whos``, ``whos_…``      a namespace, and what is inside of it, as a list of tensors and arrays
 ``progress``,             how far long work has come, and where a shell shows it
@@ -57,6 +58,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tfnp_magic.guards import InteropError, InteropWarning, allow
     from tfnp_magic.model import Crossing
     from tfnp_magic.recording import Recording
     from tfnp_magic.saved import RecordingFileError, load
@@ -64,14 +66,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.6.0"
 __all__ = [
-    "Crossing", "Recording", "RecordingFileError", "load", "load_ipython_extension", "trace",
-    "unload_ipython_extension",
+    "Crossing", "InteropError", "InteropWarning", "Recording", "RecordingFileError", "allow",
+    "load", "load_ipython_extension", "trace", "unload_ipython_extension",
 ]  # fmt: skip
 
 _HOMES = {
     "Crossing": "tfnp_magic.model",
+    "InteropError": "tfnp_magic.guards",
+    "InteropWarning": "tfnp_magic.guards",
     "Recording": "tfnp_magic.recording",
     "RecordingFileError": "tfnp_magic.saved",
+    "allow": "tfnp_magic.guards",
     "load": "tfnp_magic.saved",
     "trace": "tfnp_magic.tracing",
 }

@@ -25,6 +25,8 @@ from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.site import is_library
 
 if TYPE_CHECKING:
+    from tfnp_magic.guards import Guard
+    from tfnp_magic.guards.rules import Rule
     from tfnp_magic.recording import Recording
     from tfnp_magic.tracing import Trace
 
@@ -43,6 +45,7 @@ class Wanted:
     check_values: str = "sample"
     graph: bool = False
     annotate: bool = False
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclasses.dataclass
@@ -186,7 +189,16 @@ class CellTracer:
         # Figures of an older run behind the lines would be read as this run's.
         typed = without_comments(typed)
         title = self.label(next(iter(files))) or f"In[{self.shell.displayhook.prompt_count}]"
-        return Trace(files, title, typed, self.label, wanted.check_values, graph=wanted.graph)
+        guard = _guard_of(wanted.rules, typed)
+        return Trace(
+            files,
+            title,
+            typed,
+            self.label,
+            wanted.check_values,
+            graph=wanted.graph,
+            guard=guard,
+        )
 
     def _compiled(self, text: str, padding: int) -> tuple[str, ast.Module]:
         above = padding + _blank_lines(text.splitlines())  # `transform_cell` strips them
@@ -249,6 +261,16 @@ class CellTracer:
                 frames.append(frame)
             frame = frame.f_back
         return frames
+
+
+def _guard_of(rules: tuple[Rule, ...], source: str) -> Guard | None:
+    """What watches over them; None without any."""
+    if not rules:
+        return None
+    from tfnp_magic.guards import Guard
+    from tfnp_magic.guards.debugging import stop_at
+
+    return Guard(rules, stop_at, source)
 
 
 def _start(trace: Trace) -> None:

@@ -81,3 +81,17 @@ def raised_by_signal(error: BaseException) -> bool:
             return True
         walk = walk.tb_next
     return False
+
+
+def as_class(error: Exception) -> type[Exception]:
+    """A class that gives this error whenever one is made.
+
+    ``PyThreadState_SetAsyncExc``, which raises in a thread what was found by machine code, takes
+    a class.
+    """
+    kind = type(error)
+
+    def __new__(cls: type[Exception], *_: Any) -> Exception:  # noqa: N807
+        return error
+
+    return type(kind.__name__, (kind,), {"__new__": __new__, "__module__": kind.__module__})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 from IPython.core.error import UsageError
@@ -22,13 +22,20 @@ from IPython.display import display
 
 from tfnp_magic.cell import BEGIN, CellTracer, Wanted
 
+if TYPE_CHECKING:
+    from tfnp_magic.guards.rules import Rule
+
 _TRACE_OPTIONS = {
     "-o": "--output",
     "-q": "--quiet",
     "-c": "--check-values",
     "-g": "--graph",
     "-a": "--annotate",
+    "--forbid": "",
+    "--warn": "",
+    "--pdb": "",
 }
+_TAKE_A_VALUE = ("--output", "--check-values", "--forbid", "--warn", "--pdb")
 _MAGIC_ON_LINE = re.compile(r"(?:.*=)?\s*%%?(?P<name>interop_trace|tfnp_whos)\s")
 _WHOS_OPTIONS = {
     "-k": "--kind",
@@ -88,6 +95,31 @@ class InteropMagics(Magics):
         action="store_true",
         help="Put the figures behind the lines, as comments in a copy of the cell below it "
         "(in a terminal: the next prompt). Run the copy, and its comments are renewed.",
+    )
+    @argument(
+        "--forbid",
+        action="append",
+        default=[],
+        metavar="RULE",
+        help="Raise an InteropError at the line that does this: `copy`, `cast`, `silent-cast`, "
+        "`host-to-device`, `device-to-host`, `device-to-device`, `move` (any of these three), "
+        "`alias`, `retrace`, `baked-constant` or `any`. `copy:implicit` lets what the line asks "
+        "for pass, `copy>1MB` what is smaller. Several with commas, or the option again. "
+        '`with tfnp_magic.allow("copy"):` lets it pass in a block.',
+    )
+    @argument(
+        "--warn",
+        action="append",
+        default=[],
+        metavar="RULE",
+        help="Give an InteropWarning at that line instead.",
+    )
+    @argument(
+        "--pdb",
+        action="append",
+        default=[],
+        metavar="RULE",
+        help="Stop at that line in IPython's debugger, with the conversion as `_crossing`.",
     )
     @line_cell_magic
     def interop_trace(
@@ -241,7 +273,8 @@ class InteropMagics(Magics):
             known = ", ".join(CHECKS)
             raise UsageError(f"-c (--check-values) is one of {known}, not {args.check_values!r}")
         name = _checked_name(args.output)
-        return Wanted(name, args.quiet, args.check_values, args.graph, args.annotate)
+        rules = _rules(args)
+        return Wanted(name, args.quiet, args.check_values, args.graph, args.annotate, rules)
 
     def _user_names(self) -> dict[str, Any]:
         """The user's own names: not those that IPython put there."""
@@ -256,6 +289,22 @@ def _parse(magic: Any, line: str, options: dict[str, str]) -> Any:
     except (UsageError, ValueError) as error:  # ValueError: an open quotation mark
         known = ", ".join(f"{one} ({other})" if other else one for one, other in options.items())
         raise UsageError(f"{error}; the options are {known}") from None
+
+
+def _rules(args: Any) -> tuple[Rule, ...]:
+    """What the options forbid, warn of, and stop at."""
+    asked = {"forbid": args.forbid, "warn": args.warn, "pdb": args.pdb}
+    if not any(asked.values()):
+        return ()
+    from tfnp_magic.guards.rules import GuardError, rules_of
+
+    def read(action: str) -> tuple[Rule, ...]:
+        try:
+            return rules_of(action, asked[action])
+        except GuardError as error:
+            raise UsageError(f"--{action}: {error}") from None
+
+    return tuple(rule for action in asked for rule in read(action))
 
 
 def _checked_name(name: str | None) -> str | None:
@@ -279,7 +328,7 @@ def _split(line: str) -> tuple[str, str]:
         if word == "--":
             break
         options.append(word)
-        if word in ("--output", "--check-values") or re.fullmatch("-[qga]*[oc]", word):
+        if word in _TAKE_A_VALUE or re.fullmatch("-[qga]*[oc]", word):
             word, _, rest = rest.partition(" ")
             options.append(word)
     return " ".join(options), rest.strip()

@@ -9,7 +9,7 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Mapping, Set
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfnp_magic import model
 from tfnp_magic.budget import Budget
@@ -40,7 +40,7 @@ from tfnp_magic.route import (
 )
 from tfnp_magic.scope import inner, open_scopes
 from tfnp_magic.seen import GraphCast, Observer, Seen, Small, Told, Values, Waits, clock
-from tfnp_magic.site import Label, Standpoint, stand
+from tfnp_magic.site import Label, Standpoint, stand, users_frame
 from tfnp_magic.spots import Spot, Spots, key_of, route_at
 from tfnp_magic.values import SAMPLE
 from tfnp_magic.verdict import (
@@ -48,8 +48,12 @@ from tfnp_magic.verdict import (
     cast_of,
     is_cast,
     once_more,
+    unknown,
     with_move,
 )
+
+if TYPE_CHECKING:
+    from tfnp_magic.guards import Guard
 
 _BETWEEN_LIBRARIES = (model.NUMPY_TO_TENSORFLOW, model.TENSORFLOW_TO_NUMPY)
 
@@ -72,6 +76,8 @@ _MOST_CASTS = 1024
 """Kinds of casts by graphs that are known as part of conversions."""
 
 _NONE: Set[int] = frozenset()
+
+_NOT_YET = unknown("not told before the line has gone on")
 
 _MOST_MADE = 32
 """Tensors whose casts by the same call are looked for."""
@@ -107,6 +113,8 @@ class Recorder(Spots):
         Maps a file name to what the user calls it.
     values_limit
         Elements of a cast array that are compared at most; None for all.
+    guard
+        Forbids, warns or stops, if the user wants that; then each conversion is described.
 
     Attributes
     ----------
@@ -124,10 +132,12 @@ class Recorder(Spots):
         cell_files: Mapping[str, int],
         label: Label,
         values_limit: int | None = SAMPLE,
+        guard: Guard | None = None,
     ) -> None:
         super().__init__(cell_files, label, recording.source)
         self.recording = recording
         self.values_limit = values_limit
+        self.guard = guard
         self.left_out = 0
         self.started_ns = clock()
         self._moments = MomentLog(self.started_ns)
@@ -180,6 +190,21 @@ class Recorder(Spots):
                 seen.told = Waits(spot, way, True if depends else None)
             seen.storage.wait()
         self.tell_observers(seen, seen.identity, small=small)
+        if self.guard is not None:
+            self._guarded(self.guard, seen, spot, where, small=small)
+
+    def _guarded(
+        self, guard: Guard, seen: Seen, spot: Spot, where: Standpoint, *, small: bool = False
+    ) -> None:
+        """Raise what is forbidden, at the user's line; of a look, as far as it is told by now."""
+        storage = seen.storage
+        if not isinstance(storage, Storage):
+            way = storage.way(spot.reader)
+            storage = _NOT_YET if way is None else way.expected()
+        frame, verdict = users_frame(where), _verdict(spot, seen, storage)
+        text = guard.meet(spot.site, spot.route, seen, verdict, frame, small=small)
+        if text:
+            self.recording.forbidden.append(text)
 
     def tell_observers(self, seen: Seen, identity: int, *, small: bool) -> None:
         """One conversion more; see `Observer.observe`."""
@@ -246,6 +271,8 @@ class Recorder(Spots):
                         storage = in_graph.storage(made.storage, nbytes)
                         self._know_of_cast(made, dtype_to)
                     self._amend(made, seen, storage)
+                    if self.guard is not None:
+                        self._guarded(self.guard, seen, made.spot, where)
                 return
 
     def _know_of_cast(self, made: _Made, dtype_to: str) -> None:
@@ -263,6 +290,7 @@ class Recorder(Spots):
 
     def _amend(self, made: _Made, seen: Seen, storage: Storage) -> None:
         self._take_back(made.spot, made.seen, made.storage, made.crossing)
+        seen.storage = storage
         self._add(made.spot, seen, storage)
         recent = self._made[threading.get_ident()]
         # By identity: equal would be asked of the tensors, which is an op.
@@ -281,8 +309,13 @@ class Recorder(Spots):
         return unsettled.looks
 
     def lane(self) -> Lane | None:
-        """A lane for this thread; None where others may hear what it does, or it is driven."""
-        if len(open_scopes()) != 1 or inner.owners is not None or inner.driver is not None:
+        """A lane for this thread; None where others may hear what it does, or it is driven.
+
+        None, too, where a guard must see each conversion.
+        """
+        if self.guard is not None or len(open_scopes()) != 1:
+            return None
+        if inner.owners is not None or inner.driver is not None:
             return None
         lane = Lane(self, self._unsettled_here())
         self._lanes = [each for each in self._lanes if each.is_in_use()]
@@ -367,9 +400,13 @@ class Recorder(Spots):
                 continue
             spot, seen, target = waiting
             look = seen.storage
-            if not isinstance(look, Storage):
-                look = look.judge(spot.reader, target)
-            self._add(spot, seen, look)
+            if isinstance(look, Storage):
+                self._add(spot, seen, look)
+                continue
+            told = self._add(spot, seen, look.judge(spot.reader, target))
+            if self.guard is not None and look.way(spot.reader) is None:
+                text = self.guard.meet_late(spot.site, spot.route, seen, told.verdict)
+                self.recording.forbidden += text
 
     def _judge_alike(self, waiting: AlikeLook) -> None:
         groove, way, begun, start_ns, stop_ns = waiting

@@ -60,6 +60,9 @@ class Recording:
         conversions; see `tfnp_magic.activity`.
     not_seen
         Kinds of conversion that this run could not see, a sentence each.
+    forbidden
+        What rules of `tfnp_magic.guards` forbade, but could not be raised at its line, for it
+        showed only afterwards: a sentence each.
     lost
         What our own failures cost, a sentence each.
     duration_ns
@@ -88,6 +91,7 @@ class Recording:
     pipelines: list[Pipeline] = dataclasses.field(default_factory=list)
     models: list[ModelCalls] = dataclasses.field(default_factory=list)
     not_seen: list[str] = dataclasses.field(default_factory=list)
+    forbidden: list[str] = dataclasses.field(default_factory=list)
     lost: list[str] = dataclasses.field(default_factory=list)
     duration_ns: int = 0
     error: str | None = None

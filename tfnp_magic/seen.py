@@ -87,6 +87,9 @@ class Way(Protocol):
     def storage(self, outcome: Any) -> Storage:
         """The verdict on those."""
 
+    def expected(self) -> Storage:
+        """The verdict, if all goes on as it must."""
+
 
 class Look(Protocol):
     """A look at a tensor's memory, judged when it shows whether somebody kept it."""

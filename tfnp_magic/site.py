@@ -43,6 +43,11 @@ def is_library(filename: str) -> bool:
     return resolved.startswith((_OWN, *_INSTALLED))
 
 
+def is_rewritten(filename: str) -> bool:
+    """Whether it is AutoGraph's, with a function of the user's that it wrote anew."""
+    return _AUTOGRAPH in filename
+
+
 AMONG_TENSORFLOWS = "of_tfnp_magic.py"
 """Name of a file in TensorFlow's folder, where none is: see `probes.patch.among_tensorflows`."""
 
@@ -85,6 +90,14 @@ def stand(frame: FrameType | None, cell_files: Collection[str]) -> Standpoint:
     return Standpoint(inner, callee, None)
 
 
+def users_frame(where: Standpoint) -> FrameType | None:
+    """The innermost frame of code that the user wrote as it stands, where one is known."""
+    innermost = where.inner
+    if innermost is not None and is_rewritten(innermost.f_code.co_filename):
+        return where.cell or innermost
+    return innermost
+
+
 def forget_snapshot(frame: FrameType, names: Any) -> None:
     """Empty the snapshot of a function's locals that ``frame.f_locals`` made.
 
@@ -117,7 +130,8 @@ class Sources:
 
     def __init__(self, label: Label, cell_files: Mapping[str, int], cell_text: str) -> None:
         self._label, self._cell_files = label, cell_files
-        self._cell_lines = END.split(cell_text)
+        # Of files there is no text here: there may be several, each with its own lines.
+        self._cell_lines = END.split(cell_text) if cell_text else []
         self._cell = next(iter(cell_files), "")
 
     def place_of(self, frame: FrameType) -> Place:

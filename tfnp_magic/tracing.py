@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 
 from tfnp_magic import __version__, progress, runtime
 from tfnp_magic.blind_spots import not_seen
 from tfnp_magic.facts import tensorflow_is_loaded
+from tfnp_magic.guards import FORBID, WARN, Guard, InteropError, rules_of
 from tfnp_magic.importing import ImportWatch, tensorflow_is_installed
 from tfnp_magic.interrupts import covered_from_entry, raised_by_signal
 from tfnp_magic.probes import carriers, probes
@@ -54,6 +55,8 @@ class Trace:
         One of `CHECKS`.
     graph
         Whether to look into graphs, with TensorFlow's own profiler.
+    guard
+        What the user forbids or wants to be told of at once.
     """
 
     def __init__(
@@ -64,10 +67,11 @@ class Trace:
         label: Label | None = None,
         check_values: str = "sample",
         graph: bool = False,
+        guard: Guard | None = None,
     ) -> None:
         self.recording = Recording(title=title, source=source)
         limit = CHECKS[check_values]
-        self._recorder = Recorder(self.recording, cell_files, label or _unlabelled, limit)
+        self._recorder = Recorder(self.recording, cell_files, label or _unlabelled, limit, guard)
         self._scope = Scope(self._recorder)
         self._watch = ImportWatch(self._hook)
         self._look = Look() if graph else None
@@ -177,6 +181,10 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
     graph
         Whether to look into graphs, too: TensorFlow's own profiler then tells what they cast
         and moved while they ran. It sees each op, which costs time and memory.
+    forbid, warn
+        Kinds of conversion that raise an `InteropError`, or give an `InteropWarning`, at the
+        line that makes them: ``"copy>1MB"``, ``"silent-cast"``, ``["move:implicit", "alias"]``.
+        See `tfnp_magic.guards.KINDS`; `tfnp_magic.allow` lets them pass in a block.
 
     Yields
     ------
@@ -187,7 +195,10 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
     Raises
     ------
     ValueError
-        For an unknown `check_values`.
+        For an unknown `check_values`, or a rule that cannot be read.
+    InteropError
+        Where something happens that is forbidden; at the end of the block, if it showed only
+        after its line had gone on.
 
     Examples
     --------
@@ -198,17 +209,30 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
     0
     """
 
-    def __init__(self, *, check_values: str = "sample", graph: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        check_values: str = "sample",
+        graph: bool = False,
+        forbid: str | Iterable[str] = (),
+        warn: str | Iterable[str] = (),
+    ) -> None:
         if check_values not in CHECKS:
             known = ", ".join(map(repr, CHECKS))
             raise ValueError(f"check_values is one of {known}, and not {check_values!r}")
         self._check_values, self._graph = check_values, graph
+        rules = (*rules_of(FORBID, forbid), *rules_of(WARN, warn))
+        self._guard = Guard(rules) if rules else None
         self._trace: Trace | None = None
 
     def __enter__(self) -> Recording:
         filename = sys._getframe(1).f_code.co_filename
         self._trace = Trace(
-            {filename: 0}, filename, check_values=self._check_values, graph=self._graph
+            {filename: 0},
+            filename,
+            check_values=self._check_values,
+            graph=self._graph,
+            guard=self._guard,
         )
         try:
             self._trace.start()
@@ -229,6 +253,9 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
         except BaseException:
             self._end(kind)
             raise
+        forbidden = [] if self._trace is None else self._trace.recording.forbidden
+        if forbidden and kind is None:
+            raise InteropError(" ".join(forbidden))
 
     def _end(self, kind: type[BaseException] | None) -> None:
         if self._trace is not None:

@@ -10,14 +10,22 @@ import numpy as np
 import tensorflow as tf
 
 from tests.contract.cells import traced_cell
+from tfnp_magic.guards import FORBID, WARN, Guard, rules_of
 
 _numbers = itertools.count(1)
 
 
 class Notebook:
-    """A namespace, and cells that run in it, with or without a trace."""
+    """A namespace, and cells that run in it, with or without a trace.
+
+    Attributes
+    ----------
+    file, recording
+        Of the last cell that was traced.
+    """
 
     def __init__(self, **names):
+        self.file = self.recording = None
         self.names = {"np": np, "tf": tf, "__name__": "__main__", **names}
 
     def run(self, text):
@@ -26,12 +34,15 @@ class Notebook:
         linecache.cache[file] = (len(text), None, f"{text}\n".splitlines(True), file)
         exec(compile(text, file, "exec"), self.names)
 
-    def trace(self, text, error=None):
+    def trace(self, text, error=None, *, forbid=(), warn=()):
         """Run a cell under a trace, and give the recording; `error` is what it must raise."""
         text = text.strip("\n")
-        file = f"<cell {next(_numbers)}>"
+        self.file = file = f"<cell {next(_numbers)}>"
+        rules = (*rules_of(FORBID, forbid), *rules_of(WARN, warn))
+        guard = Guard(rules, source=text) if rules else None
         raised = None
-        with traced_cell(file, text, title="In[1]") as recording:
+        with traced_cell(file, text, title="In[1]", guard=guard) as recording:
+            self.recording = recording
             try:
                 exec(compile(text, file, "exec"), self.names)
             except Exception as exc:

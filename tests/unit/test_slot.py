@@ -8,6 +8,7 @@ import dis
 import signal
 import struct
 import sys
+import threading
 import time
 from collections import deque
 
@@ -15,11 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfnp_magic.guards import InteropError
 from tfnp_magic.interrupts import _as_varint, _varint, with_entry_covered
 from tfnp_magic.probes.slot import (
     BufferSlot,
     Unsupported,
     _Deferred,
+    _Raised,
     _shielded,
     _shielded_herald,
     _slot_address,
@@ -123,16 +126,28 @@ def test_whatever_the_listener_raises_waits_for_the_user():
     def listener(*args):
         raise KeyboardInterrupt("the user's")
 
-    note = _shielded(listener, waiting)
+    note = _shielded(listener, waiting, _Raised())
     assert note(object(), 0, 0, ctypes.addressof(STARTED)) == 1
     assert [str(error) for error in waiting] == ["the user's"]
+
+
+def test_what_a_guard_raises_is_handed_to_c_for_this_thread():
+    def listener(*args):
+        raise error
+
+    error, waiting, raised = InteropError("not here"), deque(), _Raised()
+    assert _shielded(listener, waiting, raised)(object(), 0, 0, ctypes.addressof(STARTED)) == 2
+    assert not waiting
+    assert raised.words[0] == threading.get_ident()
+    assert id(raised._kind) == raised.words[1]
+    assert raised._kind() is error
 
 
 @needs_exception_tables
 def test_an_interrupt_that_arrives_as_the_listener_is_called_waits_for_the_user():
     """In a loop of conversions nearly every Ctrl-C arrives there."""
     waiting = deque()
-    note = _shielded(lambda *args: None, waiting)
+    note = _shielded(lambda *args: None, waiting, _Raised())
     signals = map(_thread.interrupt_main, [signal.SIGINT])
     assert list(map(note, signals, [0], [0], [ctypes.addressof(STARTED)])) == [1]
     assert [type(error) for error in waiting] == [KeyboardInterrupt]
@@ -140,7 +155,7 @@ def test_an_interrupt_that_arrives_as_the_listener_is_called_waits_for_the_user(
 
 def test_a_listener_hears_what_was_asked_for_and_how_long_it_took():
     heard, waiting, exporter = [], deque(), object()
-    note = _shielded(lambda *args: heard.append(args), waiting)
+    note = _shielded(lambda *args: heard.append(args), waiting, _Raised())
     before = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
     struct.pack_into("=qq", STARTED, 0, *divmod(before, 10**9))
     assert note(exporter, 1, 2, ctypes.addressof(STARTED)) == 0
@@ -171,7 +186,7 @@ def test_whatever_the_herald_raises_waits_for_the_user_and_the_listener_tells_c(
 
     assert _shielded_herald(herald, waiting)(object()) == 0
     assert [str(error) for error in waiting] == ["the user's"]
-    note = _shielded(lambda *args: None, waiting)
+    note = _shielded(lambda *args: None, waiting, _Raised())
     assert note(object(), 0, 0, ctypes.addressof(STARTED)) == 1
 
 

@@ -37,13 +37,14 @@ def _of_retrace(calls: FunctionCalls, retrace: Retrace, recording: Recording) ->
         "retrace",
         calls.site,
         what,
-        _instead_of_retracing(retrace),
+        instead_of_retracing(retrace),
         retrace.count,
         duration_ns=retrace.duration_ns,
     )
 
 
-def _instead_of_retracing(retrace: Retrace) -> str:
+def instead_of_retracing(retrace: Retrace) -> str:
+    """What to write in its place; empty where nothing in general is right."""
     if retrace.kind == "python value" and retrace.what in ("int", "float", "complex"):
         return f"Pass a tensor or a NumPy scalar: `tf.constant({_one(retrace.argument)})`."
     return _INSTEAD_OF_RETRACING.get(retrace.kind, "")

@@ -24,6 +24,7 @@ from tfnp_magic.facts import (
     itemsize_of,
     span_of_tensor,
 )
+from tfnp_magic.guards.guard import InteropError
 from tfnp_magic.hazards import Shared, shared_with
 from tfnp_magic.lanes import Lane, learn
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Storage, is_host
@@ -112,18 +113,22 @@ def _around(original: Any) -> Any:
             if transfers is not None and isinstance(exc, Exception):
                 transfers.tell(sys._getframe(1), failed=True)
             raise
-        if transfers is not None:
-            transfers.tell(sys._getframe(1), result)
-        if converts:
-            hearing = listeners()
-            if hearing:
-                held = _held(others, before)
-                call = Call(inputs, called[end:], held)
-                taken = ring.since(mark)
-                _tell(hearing, op, call, result, taken, transfers, sys._getframe(1))
-        elif op == "Cast" and (hearing := listeners()):
-            frame = sys._getframe(1)
-            report(NAME, hearing, frame, _tell_cast, hearing, frame, inputs[0], result)
+        try:
+            if transfers is not None:
+                transfers.tell(sys._getframe(1), result)
+            if converts:
+                hearing = listeners()
+                if hearing:
+                    held = _held(others, before)
+                    call = Call(inputs, called[end:], held)
+                    taken = ring.since(mark)
+                    _tell(hearing, op, call, result, taken, transfers, sys._getframe(1))
+            elif op == "Cast" and (hearing := listeners()):
+                frame = sys._getframe(1)
+                report(NAME, hearing, frame, _tell_cast, hearing, frame, inputs[0], result)
+        except InteropError as exc:
+            without_our_frame(exc)
+            raise
         return result
 
     return fast_path_execute

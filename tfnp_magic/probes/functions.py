@@ -15,12 +15,14 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.function_calls import FunctionCounter, code_of, counter_of
+from tfnp_magic.guards.guard import InteropError
 from tfnp_magic.probes.forms import context_differences, forms_of
 from tfnp_magic.probes.patch import AttributePatch, among_tensorflows, without_our_frame
 from tfnp_magic.probes.reporting import ask
 from tfnp_magic.retraces import UNKNOWN, Difference, differences, nearest
 from tfnp_magic.scope import overhearing
 from tfnp_magic.seen import clock
+from tfnp_magic.site import stand, users_frame
 
 if TYPE_CHECKING:
     from tfnp_magic.function_calls import Entry
@@ -125,6 +127,12 @@ def _around_building(original: Any) -> Any:
             use = None
         hearing = [] if use is None else use.hearing()
         why = ask(NAME, hearing, _why, use, options, *args[:1]) if use is not None else None
+        if use is not None and why is not None and why.found:
+            try:
+                ask(NAME, hearing, _guard, use, why.found, sys._getframe(1))
+            except InteropError as exc:
+                without_our_frame(exc)
+                raise
         started = clock()
         _here.building += 1
         try:
@@ -135,13 +143,21 @@ def _around_building(original: Any) -> Any:
         finally:
             _here.building -= 1
         if use is not None:
-            ask(NAME, hearing, _built, use, why, clock() - started)
+            ask(NAME, hearing, _built, use, why, clock() - started, sys._getframe(1))
         return made
 
     return among_tensorflows(_create_concrete_function)
 
 
-def _built(use: _Use, why: _Why | None, duration_ns: int) -> None:
+def _guard(use: _Use, found: list[Difference], frame: FrameType) -> None:
+    """Raise at the user's line if the graph that is new for these reasons is forbidden."""
+    for recorder, _, entry in use.told:
+        if recorder.guard is not None:
+            calls, users = entry.calls, users_frame(stand(frame, recorder.cell_files))
+            recorder.guard.meet_retrace(calls.name, calls.site, found, users)
+
+
+def _built(use: _Use, why: _Why | None, duration_ns: int, frame: FrameType) -> None:
     why = why or _Why([Difference(UNKNOWN)])
     for _, counter, entry in use.told:
         with counter.lock:
@@ -149,6 +165,8 @@ def _built(use: _Use, why: _Why | None, duration_ns: int) -> None:
             if why.is_first:
                 found = counter.first_of(use.code, why.owner)
             entry.built(found, duration_ns)
+        if why.is_first and found:
+            _guard(use, found, frame)
 
 
 class _Why:

@@ -17,6 +17,7 @@ from typing import Any
 
 from tfnp_magic.comparing import cast_values
 from tfnp_magic.facts import host_view
+from tfnp_magic.guards.guard import InteropError
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
 from tfnp_magic.recorder import Recorder
@@ -64,7 +65,11 @@ def _around(original: Any) -> Any:
         ]
         if inputs:
             frame = sys._getframe(1)
-            report(NAME, hearing, frame, _tell, known, hearing, frame, name, inputs)
+            try:
+                report(NAME, hearing, frame, _tell, known, hearing, frame, name, inputs)
+            except InteropError as exc:
+                without_our_frame(exc)
+                raise
         return result
 
     return call_function

@@ -166,6 +166,10 @@ class ByWhatLives:
         is_kept, has_tensor = outcome
         return of_kept_view(has_tensor, False) if is_kept else of_dropped_view(False, 0, None)
 
+    def expected(self) -> Storage:
+        """A view, kept or not."""
+        return of_kept_view(True, False)
+
 
 class ByWhatWasTaken:
     """The way of looks by readers that copy what they read, of so many bytes, at once."""
@@ -186,3 +190,7 @@ class ByWhatWasTaken:
     def storage(self, outcome: bool) -> Storage:
         """A copy, observed or inferred."""
         return of_copied_read(self._nbytes, cast=False, seen=outcome)
+
+    def expected(self) -> Storage:
+        """A copy, which is not made yet."""
+        return of_copied_read(self._nbytes, cast=False, seen=False)

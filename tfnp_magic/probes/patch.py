@@ -7,9 +7,11 @@ import types
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, TypeVar
 
-from tfnp_magic.site import AMONG_TENSORFLOWS
+from tfnp_magic.guards.guard import InteropError
+from tfnp_magic.site import AMONG_TENSORFLOWS, is_own
 
 _Function = TypeVar("_Function", bound=Any)
 
@@ -148,10 +150,22 @@ def without_our_frame(exc: BaseException) -> None:
     """Drop the calling frame from the exception's traceback, before a bare ``raise``.
 
     The user's exception shows the frames that it would show untraced. (Python 3.10
-    re-raises with the traceback as caught: there the probe's frame stays visible.)
+    re-raises with the traceback as caught: there the probe's frame stays visible.) Of an
+    `InteropError` that was raised in here, nothing of ours is shown.
     """
-    if exc.__traceback__ is not None:
-        exc.__traceback__ = exc.__traceback__.tb_next
+    traceback = exc.__traceback__
+    if traceback is None:
+        return
+    is_guards = isinstance(exc, InteropError) and _is_all_ours(traceback)
+    exc.__traceback__ = None if is_guards else traceback.tb_next
+
+
+def _is_all_ours(traceback: TracebackType | None) -> bool:
+    while traceback is not None:
+        if not is_own(traceback.tb_frame.f_code.co_filename):
+            return False
+        traceback = traceback.tb_next
+    return True
 
 
 def among_tensorflows(ours: _Function) -> _Function:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tfnp_magic.facts import HOST, eager_tensor_type, itemsize_of, short_device, span_of_array
+from tfnp_magic.guards.guard import InteropError
 from tfnp_magic.model import (
     GRAPH,
     NUMPY_TO_TENSORFLOW,
@@ -76,9 +77,13 @@ def _traced(
     if hearing:
         duration, taken = clock() - started, ring.since(mark)
         counted = baked_at is not None
-        seen = report(
-            NAME, hearing, sys._getframe(3), describe, value, result, taken, duration, counted
-        )
+        try:
+            seen = report(
+                NAME, hearing, sys._getframe(3), describe, value, result, taken, duration, counted
+            )
+        except InteropError as exc:
+            without_our_frame(exc)
+            raise
         if counted:
             of_content = value, result, taken
             ask(baking.NAME, hearing, _is_baked, baked_at, hearing, seen, *of_content)

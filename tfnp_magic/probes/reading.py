@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfnp_magic.facts import eager_tensor_type
+from tfnp_magic.guards.guard import InteropError
 from tfnp_magic.lanes import Lane, learn, refuse
 from tfnp_magic.model import Storage
 from tfnp_magic.probes.buffer import stood
@@ -69,7 +70,13 @@ def _around_numpy(original: Any) -> Any:
             except Exception as error:
                 fail(NAME, hearing, error)
             took = stopped - started
-            seen = report(NAME, hearing, frame, _describe_numpy, self, result, took, frame, arrival)
+            try:
+                seen = report(
+                    NAME, hearing, frame, _describe_numpy, self, result, took, frame, arrival
+                )
+            except InteropError as exc:
+                without_our_frame(exc)
+                raise
             if seen is not None and seen.told is not None:
                 ask(NAME, hearing, _learn, hearing, frame, result, seen)
         return result
@@ -128,9 +135,13 @@ def _around_numpy_internal(original: Any) -> Any:
                 if ask(NAME, hearing, _count_scalar, lane, facts, frame, self, span):
                     return result
         took = stopped - started
-        seen = report(
-            "tensor value", hearing, frame, _describe_read, self, result, frame, took, arrival
-        )
+        try:
+            seen = report(
+                "tensor value", hearing, frame, _describe_read, self, result, frame, took, arrival
+            )
+        except InteropError as exc:
+            without_our_frame(exc)
+            raise
         if seen is not None and seen.told is not None and facts is not None:
             ask(NAME, hearing, learn, hearing, frame, facts, seen)
         return result

@@ -10,8 +10,9 @@ import numpy as np
 
 from tfnp_magic.comparing import compare_for
 from tfnp_magic.facts import HOST, name_of_dtype, shape_of_tensor, short_device, span_of_array
+from tfnp_magic.guards.guard import InteropError
 from tfnp_magic.hazards import shared_with
-from tfnp_magic.interrupts import raised_by_signal
+from tfnp_magic.interrupts import carriers, raised_by_signal
 from tfnp_magic.model import (
     TENSORFLOW_TO_NUMPY,
     TENSORFLOW_TO_PYTHON,
@@ -56,7 +57,13 @@ def report(
         The frame that called the chokepoint.
     describe, args
         Makes what was seen; None means that it was no conversion.
+
+    Raises
+    ------
+    InteropError
+        If the trace forbids it.
     """
+    __tracebackhide__ = True
     outside = hearing.outside if isinstance(hearing, Audience) else ()
     hearing = [recorder for recorder in hearing if recorder.hears(probe)]
     seen = None
@@ -96,10 +103,17 @@ def attempt(probe: str, question: Callable[..., _T], *args: Any) -> _T | None:
 
 def fail(probe: str, hearing: list[Recorder], error: Exception) -> None:
     """Let a failure of ours cost the recording; what a signal's handler raised goes on its way."""
-    if raised_by_signal(error):
-        raise error
-    for recorder in hearing:
-        recorder.silence(probe, error)
+    __tracebackhide__ = True
+    if isinstance(error, InteropError):
+        error.__traceback__ = None  # not through what of ours it was found
+    elif not raised_by_signal(error):
+        for recorder in hearing:
+            recorder.silence(probe, error)
+        return
+    raise error
+
+
+carriers.add(fail.__code__)
 
 
 def array_facts(array: np.ndarray[Any, Any]) -> ArrayFacts:

@@ -13,12 +13,14 @@ import ctypes
 import platform
 import sys
 import sysconfig
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from tfnp_magic import interrupts
+from tfnp_magic.guards.guard import InteropError
 from tfnp_magic.probes.machine_code import Page, Unsupported, address_of, call, quad
 
 _WORD = ctypes.sizeof(ctypes.c_void_p)
@@ -133,22 +135,44 @@ class _Callback:
 
     An exception that a signal handler raised while one of them ran belongs to the
     user: the machine code asks the interpreter to raise it at the next instruction
-    of the user's code (a pending call).
+    of the user's code (a pending call). One of a guard's is raised in the thread that it is of.
     """
 
     def __init__(self, listener: Listener, herald: Herald) -> None:
-        self.deferred = _Deferred()
+        self.deferred, self.raised = _Deferred(), _Raised()
         self.heralds = ctypes.c_ubyte(0)
         listens = ctypes.PYFUNCTYPE(
             ctypes.c_int, ctypes.py_object, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
         )
         announces = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object)
-        self._listener = listens(_shielded(listener, self.deferred.waiting))
+        self._listener = listens(_shielded(listener, self.deferred.waiting, self.raised))
         self._herald = announces(_shielded_herald(herald, self.deferred.waiting))
         self.address, self.herald_address = address_of(self._listener), address_of(self._herald)
 
 
-def _shielded(listener: Listener, waiting: deque[BaseException]) -> Callable[..., int]:
+class _Raised:
+    """What a guard raises in one thread: its ident, and a class, where C finds both.
+
+    The interpreter's lock is held from when they are noted until C has handed them on.
+    """
+
+    def __init__(self) -> None:
+        self.words = (ctypes.c_uint64 * 2)()
+        self._kind: type[Exception] | None = None
+
+    def note(self, error: InteropError) -> None:
+        """This thread will get this error."""
+        self._kind = interrupts.as_class(error.with_traceback(None))
+        self.words[0], self.words[1] = threading.get_ident(), id(self._kind)
+
+
+_WAITS, _RAISES = 1, 2
+"""What the listener tells C: that an exception waits to be raised, or is to be raised here."""
+
+
+def _shielded(
+    listener: Listener, waiting: deque[BaseException], raised: _Raised
+) -> Callable[..., int]:
     """The listener with every exception caught, from the first instruction on.
 
     What the herald caught before is told to C here: whether anything waits.
@@ -158,15 +182,19 @@ def _shielded(listener: Listener, waiting: deque[BaseException]) -> Callable[...
     def note(
         exporter: Any, view: int, flags: int, started: int,
         listener: Any = listener, waiting: Any = waiting, words: Any = words, clock: Any = clock,
+        raised: Any = raised,
     ) -> int:  # fmt: skip
         try:
             at = started // _WORD
             begun = words[at - 1] * 1_000_000_000 + words[at]
             listener(exporter, view, flags, started, clock() - begun)
+        except InteropError as error:
+            raised.note(error)
+            return _RAISES
         except BaseException as exc:
             waiting.append(exc)
-            return 1
-        return 1 if waiting else 0
+            return _WAITS
+        return _WAITS if waiting else 0
 
     return interrupts.covered_from_entry(note)
 
@@ -240,10 +268,21 @@ def _assemble(original: int, callback: _Callback) -> bytes:
         + b"\x48\xbe" + quad(id(callback.deferred))  # mov rsi, ...
         + call(address_of(api.Py_AddPendingCall))
     )  # fmt: skip
+    let_raise = (
+        b"\x48\xb8" + quad(ctypes.addressof(callback.raised.words))  # mov rax, ...
+        + bytes.fromhex("488b38 488b7008")  # mov rdi,[rax]; mov rsi,[rax+8]
+        + call(address_of(api.PyThreadState_SetAsyncExc))
+        + b"\xeb" + bytes([len(defer)])  # jmp over defer
+    )  # fmt: skip
+    chosen = (
+        bytes([0x83, 0xF8, _RAISES, 0x75, len(let_raise)])  # cmp eax,2; jne over let_raise
+        + let_raise
+        + defer
+    )  # fmt: skip
     told = (
         arguments + bytes.fromhex("4889e1") + call(callback.address)  # mov rcx,rsp
-        + bytes.fromhex("85c0 74") + bytes([len(defer)])  # test eax,eax; jz over defer
-        + defer
+        + bytes.fromhex("85c0 74") + bytes([len(chosen)])  # test eax,eax; jz over chosen
+        + chosen
         + bytes.fromhex("31c0")  # xor eax,eax
     )  # fmt: skip
     return (

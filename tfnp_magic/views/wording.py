@@ -246,7 +246,7 @@ def told_findings(recording: Recording) -> tuple[list[Finding], int]:
 
 def remarks(recording: Recording, more_findings: int = 0) -> list[str]:
     """Sentences on what the report does not show: small things, losses, blind spots."""
-    sentences = []
+    sentences = [f"Forbidden, and seen too late: {text}" for text in recording.forbidden]
     if recording.housekeeping:
         sentences.append(
             f"Not listed: {counted(recording.housekeeping, 'small conversion')} that nobody "
