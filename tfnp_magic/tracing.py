@@ -149,6 +149,8 @@ class Trace:
         else:
             recording.looked_into_graphs = True
             recording.ledger += found.crossings
+            if self._recorder.guard is not None:
+                recording.forbidden += self._recorder.guard.meet_in_graphs(found.crossings)
             look.compiled = found.compiled
         look.profiles.clear()
         profiler.forget()

@@ -34,14 +34,14 @@ class Notebook:
         linecache.cache[file] = (len(text), None, f"{text}\n".splitlines(True), file)
         exec(compile(text, file, "exec"), self.names)
 
-    def trace(self, text, error=None, *, forbid=(), warn=()):
+    def trace(self, text, error=None, *, forbid=(), warn=(), **options):
         """Run a cell under a trace, and give the recording; `error` is what it must raise."""
         text = text.strip("\n")
         self.file = file = f"<cell {next(_numbers)}>"
         rules = (*rules_of(FORBID, forbid), *rules_of(WARN, warn))
         guard = Guard(rules, source=text) if rules else None
         raised = None
-        with traced_cell(file, text, title="In[1]", guard=guard) as recording:
+        with traced_cell(file, text, title="In[1]", guard=guard, **options) as recording:
             self.recording = recording
             try:
                 exec(compile(text, file, "exec"), self.names)

@@ -371,3 +371,22 @@ def test_small_conversions_that_nobody_asked_for_pass_without_a_threshold(notebo
     notebook.names["keras"] = keras
     recording = notebook.trace(text, forbid="any")
     assert recording.housekeeping
+
+
+GRAPH = "half = tf.function(lambda y: tf.cast(y, tf.float16))"
+
+
+@pytest.mark.parametrize(("rule", "is_told"), [("cast", True), ("silent-cast", False)])
+def test_what_a_graph_did_is_told_when_the_cell_is_over_where_it_is_looked_into(
+    rule, is_told, notebook
+):
+    notebook.run(GRAPH)
+    recording = notebook.trace("y = half(t)\nz = 1", forbid=rule, graph=True)
+    assert notebook.names["z"] == 1
+    assert [text[:7] for text in recording.forbidden] == ["line 1 "] * is_told
+    assert all("in a graph cast float32 to float16" in text for text in recording.forbidden)
+
+
+def test_a_graph_that_is_not_looked_into_is_not_guarded(notebook):
+    notebook.run(GRAPH)
+    assert notebook.trace("y = half(t)", forbid="cast").forbidden == []

@@ -164,3 +164,13 @@ def test_post_mortem_starts_at_the_users_frames(named: Kernel) -> None:
 
 def test_options_are_completed(named: Kernel) -> None:
     assert "--forbid" in named.complete("%%interop_trace --fo")
+
+
+def test_where_nobody_can_be_asked_the_cell_goes_on(named: Kernel) -> None:
+    asked = named.client.execute(
+        "%%interop_trace --pdb copy -q\nfor i in range(3):\n    t32.numpy()", allow_stdin=False
+    )
+    outcome = named.await_cell(asked)
+    assert outcome.status[0] == "ok"
+    assert outcome.text("stdout").count("Nobody can be asked here") == 3
+    assert named.value("(i, __import__('sys').gettrace() is None)") == (2, True)

@@ -7,6 +7,10 @@ import sys
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.debugger import Pdb
+from IPython.core.error import StdinNotImplementedError
+from IPython.core.getipython import get_ipython
+
 from tfnp_magic import interrupts
 from tfnp_magic.scope import inner
 
@@ -47,9 +51,6 @@ def stop_at(frame: FrameType, crossing: Crossing | None, text: str) -> None:
 
 
 def _debugger() -> Any:
-    from IPython.core.debugger import Pdb
-    from IPython.core.getipython import get_ipython
-
     shell = get_ipython()
     return Pdb() if shell is None else shell.debugger_cls()
 
@@ -63,7 +64,11 @@ def _interact(debugger: Any, frame: FrameType) -> None:
         debugger.botframe = walk
         walk = walk.f_back
     debugger.set_step()
-    debugger.interaction(frame, None)
+    try:
+        debugger.interaction(frame, None)
+    except StdinNotImplementedError:  # a notebook that is run by a program
+        debugger.set_continue()
+        print("Nobody can be asked here, so the cell goes on: run it where input can be typed.")
     if debugger.quitting:
         _quit(frame)
     if debugger.stoplineno != -1 or debugger.breaks:  # the user did not just go on

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tfnp_magic import interrupts
 from tfnp_magic.guards.allowing import is_allowed
 from tfnp_magic.guards.rules import FORBID, LATE, STOP, WARN, Rule
-from tfnp_magic.guards.violations import Met, Violation, retrace_of, violations_of
+from tfnp_magic.guards.violations import Met, Violation, in_graph, retrace_of, violations_of
 
 if TYPE_CHECKING:
     from tfnp_magic.model import Crossing, Site, Verdict
@@ -147,6 +147,16 @@ class Guard:
         told = (
             self._act(rule, violation, None, site, None)
             for violation in violations_of(met, self._kinds & LATE, self._source)
+            for rule in self._applying(violation, small=False)
+        )
+        return [text for text in told if text]
+
+    def meet_in_graphs(self, crossings: Iterable[Crossing]) -> list[str]:
+        """The same of what graphs did, as the profiler tells it when the trace is over."""
+        told = (
+            self._act(rule, violation, crossing, crossing.site, None)
+            for crossing in crossings
+            for violation in in_graph(crossing)
             for rule in self._applying(violation, small=False)
         )
         return [text for text in told if text]

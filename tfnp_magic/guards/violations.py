@@ -86,6 +86,23 @@ def retrace_of(name: str, site: Site, found: list[Difference]) -> Violation:
     return Violation("retrace", None, False, what, instead_of_retracing(retrace))
 
 
+def in_graph(crossing: Crossing) -> Iterator[Violation]:
+    """The same of what a graph did, which is told when the trace is over."""
+    at = f"{where(crossing.site)}: {crossing.route} in a graph"
+    explicit = crossing.explicit
+    if crossing.cast in ("explicit", "silent"):
+        unasked = "silently " if crossing.cast == "silent" else ""
+        what = f"{at} {unasked}cast {crossing.dtype_from} to {crossing.dtype_to}"
+        yield Violation("cast", crossing.nbytes, explicit, what)
+        if crossing.cast == "silent":
+            yield Violation("silent-cast", crossing.nbytes, False, what)
+    kind = kind_of_move(crossing.device_from, crossing.device_to)
+    if kind and crossing.moved_bytes != 0:
+        much = "data" if crossing.moved_bytes is None else bytes_text(crossing.moved_bytes)
+        what = f"{at} moved {much} from {crossing.device_from} to {crossing.device_to}"
+        yield Violation(kind.replace(" ", "-"), crossing.moved_bytes, explicit, what)
+
+
 def _of_storage(met: Met) -> Iterator[Violation]:
     seen, storage = met.seen, met.verdict.storage
     explicit = met.route.explicit
