@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+pytest_plugins = ["pytester"]
+"""For tests/plugin; pytest wants it here."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

@@ -42,6 +42,8 @@ Data goes one way: call → probe → recorder → recording → views.
 ``saved``, ``plain``      a recording in a file, and back: `load`
 ``blind_spots``           what no probe sees
 ``guards``                what is forbidden, warned of, or stopped at in the debugger
+``testing``,              budgets for tests: limits, and what is said where one was exceeded;
+``pytest_plugin``         the marker and the fixture that pytest finds
 ``sizes``                 numbers of bytes as people write them
 ``whos``, ``whos_…``      a namespace, and what is inside of it, as a list of tensors and arrays
 ``progress``,             how far long work has come, and where a shell shows it
