@@ -359,6 +359,13 @@ def test_an_outer_trace_is_guarded_by_its_own_rules(notebook):
             notebook.trace("t * al64")
 
 
+def test_an_inner_trace_sees_what_an_outer_one_forbids(notebook):
+    with tfnp_magic.trace(forbid="copy") as outer, pytest.raises(tfnp_magic.InteropError):
+        notebook.trace("np.asarray(t)\nt.numpy()")
+    for recording in (outer, notebook.recording):
+        assert sum(crossing.count for crossing in recording.ledger) == 2
+
+
 def test_nothing_is_guarded_when_the_trace_is_over(notebook):
     with pytest.raises(tfnp_magic.InteropError):
         notebook.trace("t.numpy()", forbid="any")

@@ -73,11 +73,25 @@ def report(
         if seen is not None:
             for recorder in outside:
                 recorder.leave_out(frame, seen)
-            for recorder in hearing:
-                recorder.see(frame, seen)
+            _tell_all(hearing, frame, seen)
     except Exception as error:
         fail(probe, hearing, error)
     return seen
+
+
+def _tell_all(hearing: list[Recorder], frame: FrameType | None, seen: Seen) -> None:
+    """All of them see it, also where one forbids it."""
+    if len(hearing) == 1:
+        hearing[0].see(frame, seen)
+        return
+    forbidden = []
+    for recorder in hearing:
+        try:
+            recorder.see(frame, seen)
+        except InteropError as error:  # noqa: PERF203
+            forbidden.append(error)
+    if forbidden:
+        raise forbidden[0]
 
 
 def ask(probe: str, hearing: list[Recorder], question: Callable[..., _T], *args: Any) -> _T | None:
