@@ -40,11 +40,14 @@ Data goes one way: call → probe → recorder → recording → views.
 ``model``, ``activity``   `Recording`, `Crossing`, `Hazard`, `FunctionCalls`…: plain data
 ``advice``, ``views``     findings, ranked; a recording as DataFrame, text and HTML
 ``saved``, ``plain``      a recording in a file, and back: `load`
+``merging``               recordings of several engines as one: `merge`
+``__main__``, ``scripts`` ``python -m tfnp_magic script.py``: tracing a script that runs, and
+``programs``, ``endings`` ends, as Python runs and ends it
 ``blind_spots``           what no probe sees
 ``guards``                what is forbidden, warned of, or stopped at in the debugger
+``sizes``                 numbers of bytes as people write them
 ``testing``,              budgets for tests: limits, and what is said where one was exceeded;
 ``pytest_plugin``         the marker and the fixture that pytest finds
-``sizes``                 numbers of bytes as people write them
 ``whos``, ``whos_…``      a namespace, and what is inside of it, as a list of tensors and arrays
 ``progress``,             how far long work has come, and where a shell shows it
 ``showing``
@@ -61,6 +64,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfnp_magic.guards import InteropError, InteropWarning, allow
+    from tfnp_magic.merging import merge
     from tfnp_magic.model import Crossing
     from tfnp_magic.recording import Recording
     from tfnp_magic.saved import RecordingFileError, load
@@ -69,7 +73,7 @@ if TYPE_CHECKING:
 __version__ = "0.6.0"
 __all__ = [
     "Crossing", "InteropError", "InteropWarning", "Recording", "RecordingFileError", "allow",
-    "load", "load_ipython_extension", "trace", "unload_ipython_extension",
+    "load", "load_ipython_extension", "merge", "trace", "unload_ipython_extension",
 ]  # fmt: skip
 
 _HOMES = {
@@ -80,6 +84,7 @@ _HOMES = {
     "RecordingFileError": "tfnp_magic.saved",
     "allow": "tfnp_magic.guards",
     "load": "tfnp_magic.saved",
+    "merge": "tfnp_magic.merging",
     "trace": "tfnp_magic.tracing",
 }
 

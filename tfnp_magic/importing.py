@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from tfnp_magic.facts import tensorflow_is_loaded
-
 
 def tensorflow_is_installed() -> bool:
     """Whether ``import tensorflow`` would find something; nothing is imported."""
@@ -67,6 +65,8 @@ class ImportWatch(importlib.abc.MetaPathFinder):
 
     def loaded(self) -> None:
         """The module is complete: tell, once."""
+        from tfnp_magic.facts import tensorflow_is_loaded  # on demand: it imports NumPy
+
         self.off()
         if tensorflow_is_loaded():
             self._ready()

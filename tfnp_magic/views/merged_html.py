@@ -1,0 +1,64 @@
+"""Merged recordings as HTML: the sections of the text, one below the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tfnp_magic.views import markup
+from tfnp_magic.views.merged_wording import (
+    Table,
+    closing,
+    engine_table,
+    line_tables,
+    opening,
+    shared_findings,
+    warnings,
+)
+from tfnp_magic.views.wording import cut
+
+if TYPE_CHECKING:
+    from tfnp_magic.merging import Merged
+
+_SECTION = "margin:12px 0"
+_LONGEST = 400  # characters of a cell: a line of source may be a file of its own
+
+
+def report(merged: Merged) -> str:
+    """Totals, who is missing, findings, lines and engines with their spread, and remarks."""
+    told, more = shared_findings(merged)
+    tables, notes = line_tables(merged)
+    engines = engine_table(merged)
+    several = len(tables) > 1
+    sections = [
+        markup.paragraph(f"<b>{markup.text(opening(merged))}</b>"),
+        *(markup.item("<b>!</b>", markup.prose(text)) for text in warnings(merged)),
+        *(markup.item("<b>!</b>", markup.prose(each.sentence)) for each in told),
+        *(_section(table, name if several else "") for name, table in tables),
+        *(markup.item("\u2013", markup.prose(text)) for text in notes),
+        *([_section(engines, "")] if engines else []),
+        *(markup.paragraph(markup.prose(text)) for text in closing(merged, more)),
+    ]
+    return f'<div style="text-align:left">{"".join(sections)}</div>'
+
+
+def _section(table: Table, heading: str) -> str:
+    above = markup.paragraph(f"<b>{markup.text(heading)}</b>") if heading else ""
+    head = "".join(
+        f'<th scope="col" style="{_style(table, position)}">{markup.text(name)}</th>'
+        for position, name in enumerate(table.head)
+    )
+    rows = "".join(f"<tr>{_cells(table, row)}</tr>" for row in table.rows)
+    return f'<div style="{_SECTION}">{above}{markup.table(head, rows)}</div>'
+
+
+def _cells(table: Table, row: list[str]) -> str:
+    cells = []
+    for position, (name, text) in enumerate(zip(table.head, row, strict=True)):
+        content = (markup.code if name == "code" else markup.text)(cut(text, _LONGEST))
+        cells.append(f'<td style="{_style(table, position)}">{content}</td>')
+    return "".join(cells)
+
+
+def _style(table: Table, position: int) -> str:
+    is_left = position >= len(table.head) - table.left
+    return markup.TEXT_CELL if is_left else markup.NUMBER_CELL
