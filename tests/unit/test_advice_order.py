@@ -142,6 +142,14 @@ def test_rank_has_no_nan_that_would_make_an_order_of_chance():
     assert not any(map(math.isnan, weight))
 
 
+def test_an_infinite_error_is_the_largest():
+    infinite, large = (
+        rank(Finding("cast", site(1), "", values=ValueChange(9, 9, 9, largest_relative_error=e)))
+        for e in (math.inf, 1e300)
+    )
+    assert infinite < large  # what comes first
+
+
 # Of each kind.
 
 FIRES = {

@@ -95,5 +95,6 @@ def _change(values: ValueChange) -> tuple[float, float]:
     """
     number = broken(values) or values.changed
     error = values.largest_relative_error or 0.0
-    magnitude = math.floor(math.log10(error)) if error > 0 else -math.inf
+    magnitude = math.log10(error) if error > 0 else -math.inf
+    magnitude = math.floor(magnitude) if math.isfinite(magnitude) else magnitude
     return round(number / max(values.checked, 1), 2), magnitude

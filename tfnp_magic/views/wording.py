@@ -286,11 +286,13 @@ def _graphs(recording: Recording) -> str:
         return f"{ran}; what they cast and moved is TensorFlow's profiler's word{part}."
     if was_asked_for_graphs(recording):
         return f"{ran}."
-    return f"{ran} and were not looked into: `{_LOOK}` shows what they cast and moved."
+    look = "%%interop_trace --graph" if is_of_cell(recording) else "--graph"
+    return f"{ran} and were not looked into: `{look}` shows what they cast and moved."
 
 
-_LOOK = "%%interop_trace --graph"
-"""How to look into graphs."""
+def is_of_cell(recording: Recording) -> bool:
+    """Whether it is a notebook cell's, and not a script's or a block's."""
+    return recording.title.startswith("In[")
 
 
 def _small_moves(recording: Recording) -> str:
