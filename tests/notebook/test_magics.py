@@ -7,7 +7,7 @@ from conftest import Kernel, arrows
 
 OPTIONS = (
     "the options are -o (--output), -q (--quiet), -c (--check-values), -g (--graph), "
-    "-a (--annotate)"
+    "-a (--annotate), --forbid, --warn, --pdb"
 )
 
 
@@ -246,7 +246,8 @@ def test_help_shows_the_options(kernel: Kernel, line: str, parts: list[str]) -> 
 
 WHOS = ["--deep", "--device", "--kind", "--limit", "--min-size", "--output", "--sort"]
 TRACE = [
-    "--annotate", "--check-values", "--graph", "--output", "--quiet", "-a", "-c", "-g", "-o", "-q",
+    "--annotate", "--check-values", "--forbid", "--graph", "--output", "--pdb", "--quiet", "--warn",
+    "-a", "-c", "-g", "-o", "-q",
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "demo_notebooks"
-NAMES = ("guards", "debugger", "budgets")
+NAMES = ("guards", "debugger", "budgets", "scripts", "engines")
 
 
 @pytest.fixture(scope="module", params=NAMES)
