@@ -12,6 +12,9 @@ Data goes one way: call → probe → recorder → recording → views.
 ``annotating``,           a copy of the cell with its figures as comments behind the lines:
 ``comments``,             handing it out, writing it, where comments can stand
 ``line_ends``
+``session``,              every cell traced, with a line of figures below it; what a session
+``session_runs``,         remembers of its cells; what ``%config InteropTrace`` sets
+``defaults``
 ``extension``             loading into a shell, and leaving it without a trace
 ``tracing``               `trace`: the one place where probes go on and off
 ``importing``             waiting for the cell's own first ``import tensorflow``
@@ -70,7 +73,7 @@ if TYPE_CHECKING:
     from tfnp_magic.saved import RecordingFileError, load
     from tfnp_magic.tracing import trace
 
-__version__ = "0.6.0"
+__version__ = "0.7.0"
 __all__ = [
     "Crossing", "InteropError", "InteropWarning", "Recording", "RecordingFileError", "allow",
     "load", "load_ipython_extension", "merge", "trace", "unload_ipython_extension",

@@ -235,10 +235,4 @@ def call_here() -> RunningCall | None:
 
 def counter_of(recorder: Recorder) -> Counter:
     """The one that counts for this recorder."""
-    known: Counter | None = recorder.attached.get(Counter)
-    if known is None:
-        made = Counter(recorder)
-        known = recorder.attached.setdefault(Counter, made)
-        if known is made:
-            recorder.observers.append(made)
-    return known
+    return recorder.observer(Counter)

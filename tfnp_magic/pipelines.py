@@ -109,10 +109,4 @@ class Pipelines:
 
 def pipelines_of(recorder: Recorder) -> Pipelines:
     """Those of this recorder, which counts conversions by them from now on."""
-    known: Pipelines | None = recorder.attached.get(Pipelines)
-    if known is None:
-        made = Pipelines(recorder)
-        known = recorder.attached.setdefault(Pipelines, made)
-        if known is made:
-            recorder.observers.append(made)
-    return known
+    return recorder.observer(Pipelines)

@@ -9,7 +9,7 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Mapping, Set
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tfnp_magic import model
 from tfnp_magic.budget import Budget
@@ -56,6 +56,9 @@ if TYPE_CHECKING:
     from tfnp_magic.guards import Guard
 
 _BETWEEN_LIBRARIES = (model.NUMPY_TO_TENSORFLOW, model.TENSORFLOW_TO_NUMPY)
+
+
+_Observer = TypeVar("_Observer", bound="Observer")
 
 
 class _Made(NamedTuple):
@@ -205,6 +208,16 @@ class Recorder(Spots):
         text = guard.meet(spot.site, spot.route, seen, verdict, frame, small=small)
         if text:
             self.recording.forbidden.append(text)
+
+    def observer(self, kind: type[_Observer]) -> _Observer:
+        """The one of this class, which is made for this recorder when it is first asked for."""
+        known: _Observer | None = self.attached.get(kind)
+        if known is None:
+            made = kind(self)
+            known = self.attached.setdefault(kind, made)
+            if known is made:
+                self.observers.append(made)
+        return known
 
     def tell_observers(self, seen: Seen, identity: int, *, small: bool) -> None:
         """One conversion more; see `Observer.observe`."""

@@ -14,6 +14,7 @@ from tfnp_magic.verdict import move_of, once_more, unknown
 
 if TYPE_CHECKING:
     from tfnp_magic.hazards import Shared
+    from tfnp_magic.recorder import Recorder
     from tfnp_magic.route import Reader
     from tfnp_magic.spots import Spot
     from tfnp_magic.values import ValueChange
@@ -25,6 +26,8 @@ Values = Callable[[], "ValueChange | None"]
 
 class Observer(Protocol):
     """Somebody who counts what goes into a recording, by something longer than a line."""
+
+    def __init__(self, recorder: Recorder) -> None: ...
 
     def observe(self, seen: Seen, identity: int, *, small: bool) -> None:
         """One conversion more, on this thread; `small` if it is only counted.
