@@ -12,10 +12,15 @@ Data goes one way: call → probe → recorder → recording → views.
 ``annotating``,           a copy of the cell with its figures as comments behind the lines:
 ``comments``,             handing it out, writing it, where comments can stand
 ``line_ends``
-``session``,              every cell traced, with a line of figures below it; what a session
-``session_runs``,         remembers of its cells; what ``%config InteropTrace`` sets
+``session``,              every cell traced, with a line of figures below it; its commands; what
+``session_commands``,     it remembers of its cells; what ``%config InteropTrace`` sets
+``session_runs``,
 ``defaults``
 ``extension``             loading into a shell, and leaving it without a trace
+``session``,              `%interop_trace on`: a session's cells, each traced; its commands, and the
+``session_commands``,     runs that are kept of each cell; defaults by ``%config InteropTrace``
+``session_runs``,
+``defaults``
 ``tracing``               `trace`: the one place where probes go on and off
 ``importing``             waiting for the cell's own first ``import tensorflow``
 ``probes``                one module per chokepoint family, and their catalogue

@@ -14,7 +14,7 @@ import dataclasses
 import re
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,13 @@ class CellTracer:
     ----------
     shell
         An ``InteractiveShell``.
+
+    Attributes
+    ----------
+    heard
+        Called with each recording, once its trace has ended.
+    met
+        Called with the file of a line's code, ``%interop_trace f(x)``, before it runs.
     """
 
     def __init__(self, shell: Any) -> None:
@@ -82,13 +89,15 @@ class CellTracer:
         self._typed: list[str] = []
         self._running: list[_Running] = []
         self._to_show: list[_Ended] = []
+        self.heard: Callable[[Recording], None] | None = None
+        self.met: Callable[[str], None] | None = None
 
     def rewrite(self, lines: list[str]) -> list[str]:
         """Transform the lines of a cell (an IPython input transformer)."""
         self._typed = []
         if not lines or not _TYPED.match(lines[0]) or lines[0].rstrip().endswith("?"):
             return lines
-        above = _blank_lines(lines[1:]) + 1
+        above = blank_lines(lines[1:]) + 1
         body = lines[above:]
         if not body or body[0].startswith("%%"):
             return lines
@@ -106,20 +115,20 @@ class CellTracer:
 
     def begin(self, wanted: Wanted) -> None:
         """Begin the trace of the cell that is running."""
-        depth, thread = len(self._cells()), threading.get_ident()
+        depth, thread = len(self.cells()), threading.get_ident()
         if any(r.depth == depth and r.thread == thread for r in self._running):
             return  # `%%timeit` runs the cell's text, and so this statement, many times
-        trace = self._trace({_calling_cell().f_code.co_filename: 0}, "".join(self._typed), wanted)
+        trace = self.trace_of({_calling_cell().f_code.co_filename: 0}, "".join(self._typed), wanted)
         wanted, text = self._or_silent(wanted), self._typed_cell()
         self._running.append(_Running(trace, wanted, depth, thread, text))
-        _start(trace)
+        start(trace)
 
     def after_execute(self) -> None:
         """End the traces whose cell has ended (``post_execute``; also of silent cells)."""
         if not self._running:
             return
-        depth, thread = len(self._cells()), threading.get_ident()
-        error = _error_of(self.shell.last_execution_result)
+        depth, thread = len(self.cells()), threading.get_ident()
+        error = error_of(self.shell.last_execution_result)
         for running in reversed(self._running):
             if running.thread == thread and running.depth > depth:
                 self._end(running, error)
@@ -159,11 +168,13 @@ class CellTracer:
         __tracebackhide__ = True
         wanted, typed = self._or_silent(wanted), self._typed_cell()
         name, tree = self._compiled(text, padding)
-        files = {name: 0, **_timed(text, padding)}
-        trace = self._trace(files, (MAGIC + "\n") * padding + text, wanted)
+        files = {name: 0, **timed(text, padding)}
+        if self.met is not None and not padding:
+            self.met(name)
+        trace = self.trace_of(files, (MAGIC + "\n") * padding + text, wanted)
         error: str | None = None
         try:
-            _start(trace)
+            start(trace)
             return self._execute(tree, name, namespace)
         except BaseException as exc:
             error = type(exc).__name__
@@ -174,7 +185,7 @@ class CellTracer:
             except KeyboardInterrupt:  # it may have come before the trace could end
                 self._keep(trace, wanted, error, typed)
                 raise
-            if not self._cells():
+            if not self.cells():
                 self.after_cell(None)
 
     def label(self, filename: str) -> str | None:
@@ -182,7 +193,8 @@ class CellTracer:
         named = self.shell.compile.format_code_name(filename)
         return None if named is None else str(named[1])
 
-    def _trace(self, files: dict[str, int], typed: str, wanted: Wanted) -> Trace:
+    def trace_of(self, files: dict[str, int], typed: str, wanted: Wanted) -> Trace:
+        """A trace of the cell whose code has these files, as it is wanted; not begun yet."""
         from tfnp_magic.comments import without_comments
         from tfnp_magic.tracing import Trace  # on demand: it imports NumPy
 
@@ -201,7 +213,7 @@ class CellTracer:
         )
 
     def _compiled(self, text: str, padding: int) -> tuple[str, ast.Module]:
-        above = padding + _blank_lines(text.splitlines())  # `transform_cell` strips them
+        above = padding + blank_lines(text.splitlines())  # `transform_cell` strips them
         source = "\n" * above + self.shell.transform_cell(text)
         name = self.shell.compile.cache(source, self.shell.displayhook.prompt_count, raw_code=text)
         tree = self.shell.transform_ast(self.shell.compile.ast_parse(source, filename=name))
@@ -230,7 +242,9 @@ class CellTracer:
 
     def _keep(self, trace: Trace, wanted: Wanted, error: str | None, typed: str | None) -> None:
         """End the trace, store its recording, and show it when the cell ends; may be repeated."""
-        _stop(trace, error)
+        stop(trace, error)
+        if self.heard is not None:
+            self.heard(trace.recording)
         if wanted.output:
             self.shell.user_ns[wanted.output] = trace.recording
         if wanted.quiet and not wanted.annotate:
@@ -241,17 +255,17 @@ class CellTracer:
 
     def _or_silent(self, wanted: Wanted) -> Wanted:
         """The same, but quiet in a silent cell: of its end, IPython fires no `post_run_cell`."""
-        cells = self._cells()
+        cells = self.cells()
         if cells and cells[0].f_locals.get("silent"):
             return dataclasses.replace(wanted, quiet=True, annotate=False)
         return wanted
 
     def _typed_cell(self) -> str | None:
         """The text of the cell that the user runs, with all magics above ours; None without."""
-        cells = self._cells()
+        cells = self.cells()
         return cells[-1].f_locals.get("raw_cell") if cells else None
 
-    def _cells(self) -> list[FrameType]:
+    def cells(self) -> list[FrameType]:
         """IPython's frames that run the cells of this thread, the innermost first."""
         code = type(self.shell).run_cell_async.__code__
         frames = []
@@ -273,7 +287,7 @@ def _guard_of(rules: tuple[Rule, ...], source: str) -> Guard | None:
     return Guard(rules, stop_at, source)
 
 
-def _start(trace: Trace) -> None:
+def start(trace: Trace) -> None:
     """Begin the trace; the user's code goes on without it if our own code fails."""
     try:
         trace.start()
@@ -283,7 +297,7 @@ def _start(trace: Trace) -> None:
         trace.recording.lost.append(f"the trace could not begin ({type(error).__name__}: {error})")
 
 
-def _stop(trace: Trace, error: str | None) -> None:
+def stop(trace: Trace, error: str | None) -> None:
     """End the trace; the user's error stays the one that is raised if our own code fails."""
     try:
         trace.stop(error)
@@ -294,13 +308,13 @@ def _stop(trace: Trace, error: str | None) -> None:
         trace.recording.lost.append(text)
 
 
-def _error_of(result: Any) -> str | None:
+def error_of(result: Any) -> str | None:
     """Name of the exception that ended a cell, or None."""
     error = getattr(result, "error_in_exec", None)
     return None if error is None else type(error).__name__
 
 
-def _blank_lines(lines: list[str]) -> int:
+def blank_lines(lines: list[str]) -> int:
     """How many blank lines stand above the first other one."""
     return next((above for above, line in enumerate(lines) if line.strip()), len(lines))
 
@@ -313,7 +327,7 @@ def _function_of(names: Iterable[str], value: ast.expr) -> ast.Lambda:
     return ast.fix_missing_locations(ast.copy_location(lambda_, value))
 
 
-def _timed(text: str, padding: int) -> dict[str, int]:
+def timed(text: str, padding: int) -> dict[str, int]:
     """Files of the code that ``%%time`` runs, where it is the body's own first line.
 
     IPython gives that code no file of its own (``ExecutionMagics.time``, 8.12 to 9.18).

@@ -35,6 +35,10 @@ def load(shell: Any) -> None:
     shell.input_transformers_cleanup.append(tracer.rewrite)
     shell.events.register("post_execute", tracer.after_execute)
     shell.events.register("post_run_cell", tracer.after_cell)
+    # Behind the tracer's: what a cell's own magic recorded counts once that has ended.
+    shell.events.register("post_execute", magics.session.after_execute)
+    shell.events.register("post_run_cell", magics.session.after_cell)
+    shell.configurables.append(magics.defaults)
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(option_matcher)
     opener = opener_of(shell)
@@ -48,7 +52,10 @@ def unload(shell: Any) -> None:
     if state is None:
         return
     try:
-        state.tracer.finish()
+        try:
+            state.tracer.finish()
+        finally:
+            state.magics.session.finish()
     finally:
         _take_back(shell, state)
 
@@ -61,6 +68,9 @@ def _take_back(shell: Any, state: _Loaded) -> None:
     _discard(shell.input_transformers_cleanup, tracer.rewrite)
     shell.events.unregister("post_execute", tracer.after_execute)
     shell.events.unregister("post_run_cell", tracer.after_cell)
+    shell.events.unregister("post_execute", state.magics.session.after_execute)
+    shell.events.unregister("post_run_cell", state.magics.session.after_cell)
+    _discard(shell.configurables, state.magics.defaults)
     if shell.Completer is not None:
         _discard(shell.Completer.custom_matchers, state.matcher)
     _discard(shell.configurables, state.magics)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
@@ -21,6 +22,9 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from IPython.display import display
 
 from tfnp_magic.cell import BEGIN, CellTracer, Wanted
+from tfnp_magic.defaults import defaults_of
+from tfnp_magic.session import Session
+from tfnp_magic.session_commands import carry_out, command_of
 
 if TYPE_CHECKING:
     from tfnp_magic.guards.rules import Rule
@@ -62,6 +66,8 @@ class InteropMagics(Magics):
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self.tracer = CellTracer(shell)
+        self.defaults = defaults_of(shell)
+        self.session = Session(shell, self.tracer, lambda: self.defaults.footer)
 
     @no_var_expand
     @needs_local_scope
@@ -73,12 +79,11 @@ class InteropMagics(Magics):
         metavar="NAME",
         help="Store the recording in this variable, also when the cell raises.",
     )
-    @argument("-q", "--quiet", action="store_true", help="Show no report.")
+    @argument("-q", "--quiet", action="store_true", default=None, help="Show no report.")
     @argument(
         "-c",
         "--check-values",
         metavar="HOW",
-        default="sample",
         help="How many elements of a cast array to compare with what became of them: "
         "`sample` (at most 32,768 of each, the default), `all`, or `none`.",
     )
@@ -86,6 +91,7 @@ class InteropMagics(Magics):
         "-g",
         "--graph",
         action="store_true",
+        default=None,
         help="Look into graphs, too, with TensorFlow's own profiler: what they cast and moved. "
         "It sees each op, which costs time and memory: for cells that run for seconds.",
     )
@@ -93,6 +99,7 @@ class InteropMagics(Magics):
         "-a",
         "--annotate",
         action="store_true",
+        default=None,
         help="Put the figures behind the lines, as comments in a copy of the cell below it "
         "(in a terminal: the next prompt). Run the copy, and its comments are renewed.",
     )
@@ -121,6 +128,27 @@ class InteropMagics(Magics):
         metavar="RULE",
         help="Stop at that line in IPython's debugger, with the conversion as `_crossing`.",
     )
+    @argument(
+        "--no-quiet",
+        dest="quiet",
+        action="store_false",
+        default=None,
+        help="Show the report though `%%config InteropTrace.quiet` is set.",
+    )
+    @argument(
+        "--no-graph",
+        dest="graph",
+        action="store_false",
+        default=None,
+        help="Do not look into graphs though `%%config InteropTrace.graph` is set.",
+    )
+    @argument(
+        "--no-annotate",
+        dest="annotate",
+        action="store_false",
+        default=None,
+        help="Make no copy though `%%config InteropTrace.annotate` is set.",
+    )
     @line_cell_magic
     def interop_trace(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
@@ -139,13 +167,28 @@ class InteropMagics(Magics):
         ``%interop_trace np.sum(t)`` traces one expression and returns its value; put
         ``--`` before an expression that begins with a minus sign. The recording that
         ``-o`` stores has ``summary()`` and ``crossings()``, both DataFrames.
+
+        Session mode traces every cell that you run, with a line of figures below it:
+
+            %interop_trace on             from the next cell on; takes -c, -g, -q, and rules
+            %interop_trace report         what the session's cells converted, and what changed
+            %interop_trace report -o s    the same in a variable: s.summary(), s.by_line(), ...
+            %interop_trace off            no further cell; the sums stay for `report`
+
+        These three words alone are commands, also where a variable has such a name:
+        ``%interop_trace -- on`` traces the expression. A cell with ``%%interop_trace`` of its
+        own shows its own report, and counts once. ``on`` after ``off`` begins a new session;
+        unloading or reloading the extension ends it. ``%config InteropTrace`` sets defaults,
+        for cells and sessions; options on the line win.
         """
         __tracebackhide__ = True
         if cell == "\n" and line.startswith(BEGIN):
             return self.tracer.begin(self._trace_options(line.removeprefix(BEGIN)))
         if cell is None:
+            if command := command_of(line, *_split(line)):
+                return self._session_command(*command)
             options, expression = _split(line)
-            wanted = self._trace_options(options)
+            wanted = self._trace_options(options, of_cell=False)
             if not expression:
                 raise UsageError(
                     "%interop_trace traces the expression behind it; to trace a cell, "
@@ -265,16 +308,39 @@ class InteropMagics(Magics):
         else:
             display(inventory)  # like `%whos`, wherever in the cell it stands
 
-    def _trace_options(self, line: str) -> Wanted:
-        args = _parse(self.interop_trace, line, _TRACE_OPTIONS)
+    def _trace_options(self, line: str, *, of_cell: bool = True) -> Wanted:
+        return self._with_defaults(self._trace_args(line), of_cell=of_cell)
+
+    def _trace_args(self, line: str) -> Namespace:
+        args: Namespace = _parse(self.interop_trace, line, _TRACE_OPTIONS)
         from tfnp_magic.tracing import CHECKS  # on demand: it imports NumPy
 
-        if args.check_values not in CHECKS:
+        if args.check_values not in (None, *CHECKS):
             known = ", ".join(CHECKS)
             raise UsageError(f"-c (--check-values) is one of {known}, not {args.check_values!r}")
-        name = _checked_name(args.output)
-        rules = _rules(args)
-        return Wanted(name, args.quiet, args.check_values, args.graph, args.annotate, rules)
+        _checked_name(args.output)
+        _rules(args)
+        return args
+
+    def _with_defaults(self, args: Namespace, *, of_cell: bool) -> Wanted:
+        """What was asked for on the line, else what ``%config InteropTrace`` says."""
+        defaults = self.defaults
+        given = Namespace(
+            forbid=args.forbid or defaults.forbid, warn=args.warn or defaults.warn, pdb=args.pdb
+        )
+
+        def told(name: str) -> Any:
+            value = getattr(args, name)
+            return getattr(defaults, name) if value is None else value
+
+        annotate = told("annotate") if of_cell else bool(args.annotate)
+        return Wanted(
+            args.output, told("quiet"), told("check_values"), told("graph"), annotate, _rules(given)
+        )
+
+    def _session_command(self, command: str, options: str) -> None:
+        args = self._trace_args(options)
+        carry_out(command, args, self.session, lambda: self._with_defaults(args, of_cell=False))
 
     def _user_names(self) -> dict[str, Any]:
         """The user's own names: not those that IPython put there."""

@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "demo_notebooks"
-NAMES = ("guards", "debugger", "budgets", "scripts", "engines")
+NAMES = ("guards", "debugger", "budgets", "scripts", "engines", "session")
 
 
 @pytest.fixture(scope="module", params=NAMES)
