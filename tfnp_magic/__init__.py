@@ -17,10 +17,6 @@ Data goes one way: call → probe → recorder → recording → views.
 ``session_runs``,
 ``defaults``
 ``extension``             loading into a shell, and leaving it without a trace
-``session``,              `%interop_trace on`: a session's cells, each traced; its commands, and the
-``session_commands``,     runs that are kept of each cell; defaults by ``%config InteropTrace``
-``session_runs``,
-``defaults``
 ``tracing``               `trace`: the one place where probes go on and off
 ``importing``             waiting for the cell's own first ``import tensorflow``
 ``probes``                one module per chokepoint family, and their catalogue
