@@ -309,7 +309,7 @@ def test_without_the_option_the_report_says_that_nobody_looked():
     assert casts(recording) == []
     assert not recording.looked_into_graphs
     assert BLIND in recording.not_seen
-    said = "Graphs ran 2 times and were not looked into: `%%interop_trace --graph` shows what they"
+    said = "Graphs ran 2 times and were not looked into: `trace(graph=True)`, or `--graph` for a"
     assert said in " ".join(str(recording).split())
 
 

@@ -147,26 +147,24 @@ def strict(interop):
         return stack.enter_context(interop(max_conversions=0))
     return begin
 """)
-    pytester.makepyfile(
-        feeding="import tensorflow as tf\ndef feed(a):\n    return tf.constant(a)\n"
-    )
+    pytester.makepyfile(meal="import tensorflow as tf\ndef feed(a):\n    return tf.constant(a)\n")
     pytester.syspathinsert()
     result = run(
         """
-import contextlib, feeding
+import contextlib, meal
 
 def test_it(strict):
     with contextlib.ExitStack() as stack:
         rec = strict(stack)
-        feeding.feed(A)
+        meal.feed(A)
 """
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
             "the block at conftest.py:6: max_conversions: 1 *",
-            "  test_it.py:*: feeding.feed(A)",
-            "      in feeding.py:3: return tf.constant(a)",
+            "  test_it.py:*: meal.feed(A)",
+            "      in meal.py:3: return tf.constant(a)",
         ]
     )
 

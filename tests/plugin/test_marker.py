@@ -93,16 +93,14 @@ def test_fixtures_are_not_counted_and_all_of_the_call_is(run):
 
 
 def test_what_a_module_converts_is_told_at_the_line_of_the_test(run, pytester):
-    pytester.makepyfile(
-        feeding="import tensorflow as tf\ndef feed(a):\n    return tf.constant(a)\n"
-    )
+    pytester.makepyfile(meal="import tensorflow as tf\ndef feed(a):\n    return tf.constant(a)\n")
     pytester.syspathinsert()
     result = run(
-        "import feeding\n@pytest.mark.interop(max_copies=0)\ndef test_it():\n    feeding.feed(A)\n"
+        "import meal\n@pytest.mark.interop(max_copies=0)\ndef test_it():\n    meal.feed(A)\n"
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["  test_it.py:*: feeding.feed(A)", "      in feeding.py:3: return tf.constant(a)"]
+        ["  test_it.py:*: meal.feed(A)", "      in meal.py:3: return tf.constant(a)"]
     )
 
 

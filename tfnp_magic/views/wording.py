@@ -286,8 +286,10 @@ def _graphs(recording: Recording) -> str:
         return f"{ran}; what they cast and moved is TensorFlow's profiler's word{part}."
     if was_asked_for_graphs(recording):
         return f"{ran}."
-    look = "%%interop_trace --graph" if is_of_cell(recording) else "--graph"
-    return f"{ran} and were not looked into: `{look}` shows what they cast and moved."
+    look = "`%%interop_trace --graph`"
+    if not is_of_cell(recording):
+        look = "`trace(graph=True)`, or `--graph` for a script,"
+    return f"{ran} and were not looked into: {look} shows what they cast and moved."
 
 
 def is_of_cell(recording: Recording) -> bool:
