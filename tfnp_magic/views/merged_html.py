@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from tfnp_magic.views import markup
 from tfnp_magic.views.merged_wording import (
-    Table,
     closing,
     engine_table,
     line_tables,
@@ -14,13 +13,12 @@ from tfnp_magic.views.merged_wording import (
     shared_findings,
     warnings,
 )
-from tfnp_magic.views.wording import cut
+from tfnp_magic.views.tables import Table, html_of
 
 if TYPE_CHECKING:
     from tfnp_magic.merging import Merged
 
 _SECTION = "margin:12px 0"
-_LONGEST = 400  # characters of a cell: a line of source may be a file of its own
 
 
 def report(merged: Merged) -> str:
@@ -43,22 +41,4 @@ def report(merged: Merged) -> str:
 
 def _section(table: Table, heading: str) -> str:
     above = markup.paragraph(f"<b>{markup.text(heading)}</b>") if heading else ""
-    head = "".join(
-        f'<th scope="col" style="{_style(table, position)}">{markup.text(name)}</th>'
-        for position, name in enumerate(table.head)
-    )
-    rows = "".join(f"<tr>{_cells(table, row)}</tr>" for row in table.rows)
-    return f'<div style="{_SECTION}">{above}{markup.table(head, rows)}</div>'
-
-
-def _cells(table: Table, row: list[str]) -> str:
-    cells = []
-    for position, (name, text) in enumerate(zip(table.head, row, strict=True)):
-        content = (markup.code if name == "code" else markup.text)(cut(text, _LONGEST))
-        cells.append(f'<td style="{_style(table, position)}">{content}</td>')
-    return "".join(cells)
-
-
-def _style(table: Table, position: int) -> str:
-    is_left = position >= len(table.head) - table.left
-    return markup.TEXT_CELL if is_left else markup.NUMBER_CELL
+    return f'<div style="{_SECTION}">{above}{html_of(table)}</div>'

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tfnp_magic.views.merged_wording import (
-    Table,
     closing,
     engine_table,
     line_tables,
@@ -13,6 +12,7 @@ from tfnp_magic.views.merged_wording import (
     shared_findings,
     warnings,
 )
+from tfnp_magic.views.tables import Table
 from tfnp_magic.views.wording import cut, folded, page_width, plain, width_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _table(table: Table, width: int, heading: str) -> str:
     """All columns, in blocks that fit the width, each of which begins with the first column."""
     columns = [list(map(plain, column)) for column in zip(table.head, *table.rows, strict=True)]
     widths = [max(map(width_of, column)) for column in columns]
-    first_left = len(columns) - table.left
+    first_left = len(columns) - table.words
     blocks = [
         _block(columns, widths, at, first_left, width) for at in _folded(widths, first_left, width)
     ]

@@ -19,6 +19,7 @@ from tfnp_magic.views.merged_spread import (
     engine_spreads,
     line_spreads,
 )
+from tfnp_magic.views.tables import Table
 from tfnp_magic.views.wording import remarks, totals
 
 if TYPE_CHECKING:
@@ -31,14 +32,6 @@ MOST_ROWS = 8
 """Engines that a table has a row for, where they are no outliers."""
 
 _MOST_OUTLIERS, _MOST_LINES, _MOST_NOTES, _MOST_FINDINGS = 5, 40, 8, 12
-
-
-class Table(NamedTuple):
-    """Rows of text below headings; the last column is aligned to the left, if `left` is 1."""
-
-    head: list[str]
-    rows: list[list[str]]
-    left: int = 1
 
 
 def opening(merged: Merged) -> str:
@@ -233,7 +226,7 @@ def engine_table(merged: Merged) -> Table | None:
         head.append("ended by")
         errors = [recordings[engine].error or "" for engine in alone] + [""] * bool(rest)
         rows = [[*row, error] for row, error in zip(rows, errors, strict=True)]
-    return Table(head, rows, left=int(ended))
+    return Table(head, rows, words=int(ended))
 
 
 def _told_alone(merged: Merged, spreads: dict[str, Spread]) -> list[Engine]:

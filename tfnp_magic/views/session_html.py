@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfnp_magic.session_runs import CellRuns, SessionReport
 from tfnp_magic.views import markup
-from tfnp_magic.views.session_lines import Table, table_of
+from tfnp_magic.views.session_lines import table_of
 from tfnp_magic.views.session_wording import (
     comparison,
     heading,
@@ -12,9 +12,7 @@ from tfnp_magic.views.session_wording import (
     remarks,
     told_cells,
 )
-from tfnp_magic.views.wording import cut
-
-_LONGEST = 400  # characters of a cell: a line of source may be a file of its own
+from tfnp_magic.views.tables import html_of
 
 
 def report(session: SessionReport) -> str:
@@ -32,27 +30,7 @@ def _cell(cell: CellRuns) -> str:
     parts = [
         markup.paragraph(f"<b>{markup.prose(heading(cell))}</b>"),
         *(markup.item("\u2013", markup.prose(text)) for text in comparison(cell)),
-        *([_table(table)] if table.rows else []),
+        *([html_of(table)] if table.rows else []),
         *([markup.paragraph(markup.text(more))] if more else []),
     ]
     return f'<div style="margin:12px 0">{"".join(parts)}</div>'
-
-
-def _table(table: Table) -> str:
-    head = "".join(
-        f'<th scope="col" style="{_style(table, at)}">{markup.text(name)}</th>'
-        for at, name in enumerate(table.head)
-    )
-    return markup.table(head, "".join(f"<tr>{_cells(table, row)}</tr>" for row in table.rows))
-
-
-def _cells(table: Table, row: list[str]) -> str:
-    cells = []
-    for at, (name, text) in enumerate(zip(table.head, row, strict=True)):
-        content = (markup.code if name == "code" else markup.text)(cut(text, _LONGEST))
-        cells.append(f'<td style="{_style(table, at)}">{content}</td>')
-    return "".join(cells)
-
-
-def _style(table: Table, at: int) -> str:
-    return markup.TEXT_CELL if at >= len(table.head) - table.words else markup.NUMBER_CELL

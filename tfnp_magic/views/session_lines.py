@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from tfnp_magic.figures import counted
 from tfnp_magic.session_runs import CellRuns
@@ -11,17 +11,10 @@ from tfnp_magic.views.diff import diff_frame
 from tfnp_magic.views.edited import without_figures
 from tfnp_magic.views.lines import Figures, Line, lines_of, traced_sources
 from tfnp_magic.views.session_wording import changes, compared
+from tfnp_magic.views.tables import Table
 
 _MOST_ROWS = 20
 """Lines of a cell that a report tells, those with most bytes."""
-
-
-class Table(NamedTuple):
-    """The lines of one cell: headings, rows of as many texts, and how many columns are words."""
-
-    head: list[str]
-    rows: list[list[str]]
-    words: int
 
 
 _NUMBERS = ("line", "count", "copied", "moved", "time", "casts")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfnp_magic.session_runs import CellRuns, SessionReport
-from tfnp_magic.views.session_lines import Table, table_of
+from tfnp_magic.views.session_lines import table_of
 from tfnp_magic.views.session_wording import (
     comparison,
     heading,
@@ -11,6 +11,7 @@ from tfnp_magic.views.session_wording import (
     remarks,
     told_cells,
 )
+from tfnp_magic.views.tables import Table
 from tfnp_magic.views.wording import cut, folded, page_width, plain, width_of
 
 _GAP = "  "
