@@ -185,9 +185,9 @@ class InteropMagics(Magics):
         if cell == "\n" and line.startswith(BEGIN):
             return self.tracer.begin(self._trace_options(line.removeprefix(BEGIN)))
         if cell is None:
-            if command := command_of(line, *_split(line)):
-                return self._session_command(*command)
             options, expression = _split(line)
+            if command := command_of(line, options, expression):
+                return self._session_command(*command)
             wanted = self._trace_options(options, of_cell=False)
             if not expression:
                 raise UsageError(

@@ -169,7 +169,7 @@ class Recorder(Spots):
         spot = self._spot(where, frame, seen)
         self.hazards.pass_by(spot.place)
         depends = _depends_on_object(seen, spot.route, where)
-        small = _is_housekeeping(seen, spot.route, where)
+        small = _is_housekeeping(seen, spot.route, where, depends=depends)
         if small:
             keep_house(self.recording, seen)
             if where.cell is not None and seen.waited_ns == 0:
@@ -234,7 +234,8 @@ class Recorder(Spots):
             if len(self._elsewhere) >= model.MAX_SITES:
                 self._elsewhere.clear()
             known = self._elsewhere[key] = route_at(where, frame, seen.lowest), codes
-        if not _is_housekeeping(seen, known[0], where):
+        depends = _depends_on_object(seen, known[0], where)
+        if not _is_housekeeping(seen, known[0], where, depends=depends):
             with self._lock:
                 self.left_out += 1
 
@@ -535,9 +536,15 @@ def _verdict(spot: Spot, seen: Seen, storage: Storage) -> Verdict:
     return Verdict(storage, cast, seen.moved())
 
 
-def _is_housekeeping(seen: Seen, route: Route, where: Standpoint) -> bool:
-    """Whether it is small, nobody asked for it, and it is no array that the user handed over."""
-    if not _depends_on_object(seen, route, where):
+def _is_housekeeping(seen: Seen, route: Route, where: Standpoint, *, depends: bool) -> bool:
+    """Whether it is small, nobody asked for it, and it is no array that the user handed over.
+
+    Parameters
+    ----------
+    depends
+        What `_depends_on_object` says of it.
+    """
+    if not depends:
         is_small = seen.nbytes is not None and seen.nbytes <= HOUSEKEEPING_PYTHON
         return is_small and not route.explicit and seen.direction == model.PYTHON_TO_TENSORFLOW
     assert where.callee is not None

@@ -93,9 +93,7 @@ class MemoryLook(_Waiting):
             return None
         if _is_copying(reader):
             return ByWhatWasTaken(self._nbytes)
-        converts = reader.name in _COPYING or reader.name in _RETURNING
-        decides = reader.within or (converts and not reader.plain)
-        return None if decides else ByWhatLives()
+        return None if _may_copy(reader) else ByWhatLives()
 
     def _in_host_memory(self, reader: Reader, target: str | None) -> Storage:
         buffers = ring.since(self._mark)
@@ -113,9 +111,7 @@ class MemoryLook(_Waiting):
             # consumer gets of it is not.
             writable = bool(array.flags.writeable) and not self._exported
             return of_kept_view(self._tensor() is not None, writable)
-        converts = reader.name in _COPYING or reader.name in _RETURNING
-        may_have_copied = reader.within or (converts and not reader.plain)
-        return of_dropped_view(may_have_copied, self._nbytes, buffers)
+        return of_dropped_view(_may_copy(reader), self._nbytes, buffers)
 
 
 class CopiedLook(_Waiting):
@@ -149,6 +145,12 @@ def _is_copying(reader: Reader) -> bool:
     return (reader.plain and reader.name in _COPYING) or reader.copied
 
 
+def _may_copy(reader: Reader) -> bool:
+    """Whether that shows only by what was taken: further arguments, or what is around, decide."""
+    converts = reader.name in _COPYING or reader.name in _RETURNING
+    return reader.within or (converts and not reader.plain)
+
+
 class ByWhatLives:
     """The way of looks by readers that only look, or hand out the view as it is."""
 
@@ -168,7 +170,7 @@ class ByWhatLives:
 
     def expected(self) -> Storage:
         """A view, kept or not."""
-        return of_kept_view(True, False)
+        return self.storage((True, True))
 
 
 class ByWhatWasTaken:
@@ -193,4 +195,4 @@ class ByWhatWasTaken:
 
     def expected(self) -> Storage:
         """A copy, which is not made yet."""
-        return of_copied_read(self._nbytes, cast=False, seen=False)
+        return self.storage(False)
