@@ -95,7 +95,8 @@ class Guard:
     """
 
     def __init__(self, rules: Iterable[Rule], stop: Stop | None = None, source: str = "") -> None:
-        self._rules = tuple(rules)
+        order = (STOP, WARN, FORBID)
+        self._rules = sorted(rules, key=lambda rule: order.index(rule.action))
         self._stop, self._source = stop, source
         self._kinds = {rule.kind for rule in self._rules}
 
@@ -144,19 +145,19 @@ class Guard:
         Warnings are given; nothing is raised, and nothing stops.
         """
         met = Met(site, route, seen, verdict)
-        told = (
-            self._act(rule, violation, None, site, None)
-            for violation in violations_of(met, self._kinds & LATE, self._source)
-            for rule in self._applying(violation, small=False)
-        )
-        return [text for text in told if text]
+        return self._told(violations_of(met, self._kinds & LATE, self._source), site)
 
     def meet_in_graphs(self, crossings: Iterable[Crossing]) -> list[str]:
         """The same of what graphs did, as the profiler tells it when the trace is over."""
+        return [
+            text for crossing in crossings for text in self._told(in_graph(crossing), crossing.site)
+        ]
+
+    def _told(self, violations: Iterable[Violation], site: Site) -> list[str]:
+        """What is forbidden of this, by a line that has gone on."""
         told = (
-            self._act(rule, violation, crossing, crossing.site, None)
-            for crossing in crossings
-            for violation in in_graph(crossing)
+            self._act(rule, violation, None, site, None)
+            for violation in violations
             for rule in self._applying(violation, small=False)
         )
         return [text for text in told if text]
@@ -184,13 +185,12 @@ class Guard:
         """Rules for it, the one that raises last."""
         if violation.kind not in self._kinds or is_allowed(violation.kind):
             return ()
-        fitting = [
+        return [
             rule
             for rule in self._rules
             if rule.kind == violation.kind
             and rule.applies(violation.nbytes, explicit=violation.explicit, small=small)
         ]
-        return sorted(fitting, key=lambda rule: (STOP, WARN, FORBID).index(rule.action))
 
     def _act(
         self,
