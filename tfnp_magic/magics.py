@@ -64,10 +64,10 @@ class InteropMagics(Magics):
     """``%%interop_trace`` and ``%tfnp_whos``."""
 
     def __init__(self, shell: Any) -> None:
-        super().__init__(shell)
         self.tracer = CellTracer(shell)
         self.defaults = defaults_of(shell)
         self.session = Session(shell, self.tracer, lambda: self.defaults.footer)
+        super().__init__(shell)  # last: from here on the shell knows it
 
     @no_var_expand
     @needs_local_scope

@@ -7,6 +7,7 @@ import gc
 import io
 import random
 import signal
+import sys
 import threading
 
 import numpy as np
@@ -108,6 +109,84 @@ def test_owners_are_as_before_after_a_thousand_random_sequences(shell):
             run_quietly(shell, "%load_ext tfnp_magic")
         assert owners_now() == before, number
         assert scope._open == (), number
+
+
+class _Step:
+    """Interrupts the n-th step in our code at which Python looks whether a signal has come."""
+
+    def __init__(self, number):
+        self.left = number
+        self.place = None
+
+    def __call__(self, frame, event, arg):
+        if event not in ("call", "c_return") or not is_ours(frame.f_code.co_filename):
+            return
+        self.left -= 1
+        if self.left == 0:
+            sys.setprofile(None)
+            self.place = f"{frame.f_code.co_filename}:{frame.f_lineno} ({event})"
+            raise _Alarm
+
+
+def is_ours(filename):
+    return filename.startswith(tfnp_magic.__path__[0])
+
+
+def interrupted_at(number, act):
+    """Run `act` with its n-th step interrupted; where that was, None if there are fewer."""
+    step = _Step(number)
+    sys.setprofile(step)
+    try:
+        act()
+    except _Alarm:
+        pass
+    finally:
+        sys.setprofile(None)
+    return step.place
+
+
+def given_to(shell):
+    """How much of an extension's the shell has."""
+    return [
+        *map(len, shell.events.callbacks.values()), len(shell.configurables),
+        len(shell.input_transformers_cleanup), len(shell.Completer.custom_matchers),
+    ]  # fmt: skip
+
+
+def test_interrupt_at_any_step_of_unloading_in_a_traced_cell_leaves_nothing_in(shell):
+    """Nor does one leave half of the extension in the shell."""
+    loaded = given_to(shell)
+    extension.unload(shell)
+    before, plain = owners_now(), given_to(shell)
+    places = []
+    shell.push({"unload_at": lambda n: places.append(interrupted_at(n, unload))})
+
+    def unload():
+        extension.unload(shell)
+
+    for number in (*range(1, 60), *range(60, 10_000, 23)):
+        extension.load(shell)
+        run_quietly(shell, f"%%interop_trace -q\nt + a\nunload_at({number})")
+        assert (scope._open, probes._in, owners_now()) == ((), [], before), places[-1]
+        whole = shell in extension._shells  # the interrupt came ahead of it all
+        assert given_to(shell) == (loaded if whole else plain), places[-1]
+        if places[-1] is None:
+            break
+    extension.load(shell)
+    assert len(places) > 60
+
+
+def test_interrupt_at_any_step_of_loading_leaves_all_of_it_or_nothing(shell):
+    extension.unload(shell)
+    plain = given_to(shell)
+    for number in range(1, 1000):
+        place = interrupted_at(number, lambda: extension.load(shell))
+        if place is None:
+            break
+        assert given_to(shell) == plain, place
+        assert shell not in extension._shells
+    assert number > 5
+    assert shell in extension._shells
 
 
 @pytest.mark.parametrize("moment", range(200))

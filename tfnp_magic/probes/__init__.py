@@ -103,7 +103,8 @@ class Probes:
                     self._put_in()
                 self._users.add(user)
             except BaseException:
-                self._take_out()
+                if not self._users:  # another trace goes on with what is in
+                    self._take_out()
                 raise
 
     def release(self, user: int) -> None:
