@@ -489,9 +489,9 @@ def test_work_without_a_line_of_the_cell_is_told_at_the_line_that_handed_it_over
     """A helper of another file, and a function of NumPy's own, which has no line at all."""
     names = {"np": np}
     exec(compile(HELPER, "<earlier>", "exec"), names)
-    before = set(threading.enumerate())
     with ThreadPoolExecutor(2) as older:
         list(older.map(str, range(4)))
+        before = set(threading.enumerate())
         space = {
             "work": eval(what, names), "tensors": [TENSOR, tf.identity(TENSOR)], "older": older,
             "Thread": threading.Thread, "ThreadPoolExecutor": ThreadPoolExecutor,
