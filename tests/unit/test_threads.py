@@ -247,7 +247,7 @@ def test_the_loops_pool_works_for_the_task_that_asks():
 
 def test_what_the_cell_asks_of_another_threads_loop_is_heard(background):
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
     async def ask():
