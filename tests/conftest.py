@@ -1,6 +1,8 @@
-"""Options that the tests know."""
+"""Options that the tests know, and what is said at their end."""
 
 from __future__ import annotations
+
+import collections
 
 import pytest
 
@@ -18,3 +20,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="fake",
         help="what tests/device measures: the fake accelerator (default), or a GPU by the profiler",
     )
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How sure the trace was of the rows of `tests/contract/test_truth`."""
+    reports = [
+        r for kind in ("passed", "failed", "xfailed") for r in terminalreporter.getreports(kind)
+    ]
+    standings = collections.Counter(
+        value for report in reports for name, value in report.user_properties if name == "standing"
+    )
+    if standings:
+        wrong = sum(
+            1
+            for report in terminalreporter.getreports("failed")
+            if any(name == "standing" for name, _ in report.user_properties)
+        )
+        told = ", ".join(f"{count:,} {standing}" for standing, count in sorted(standings.items()))
+        terminalreporter.write_sep("-", "routes")
+        terminalreporter.write_line(
+            f"{sum(standings.values()):,} routes in two malloc worlds: {told}; {wrong:,} wrong"
+        )

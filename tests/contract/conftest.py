@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import ctypes
 import multiprocessing.pool
 import os
@@ -103,24 +102,3 @@ def _owners_given_back():
     assert probes._in == []
     assert carriers._in == []
     assert owners_now() == before
-
-
-def pytest_terminal_summary(terminalreporter):
-    """How sure the trace was of the rows of `test_truth`."""
-    reports = [
-        r for kind in ("passed", "failed", "xfailed") for r in terminalreporter.getreports(kind)
-    ]
-    standings = collections.Counter(
-        value for report in reports for name, value in report.user_properties if name == "standing"
-    )
-    if standings:
-        wrong = sum(
-            1
-            for report in terminalreporter.getreports("failed")
-            if any(name == "standing" for name, _ in report.user_properties)
-        )
-        told = ", ".join(f"{count:,} {standing}" for standing, count in sorted(standings.items()))
-        terminalreporter.write_sep("-", "routes")
-        terminalreporter.write_line(
-            f"{sum(standings.values()):,} routes in two malloc worlds: {told}; {wrong:,} wrong"
-        )
