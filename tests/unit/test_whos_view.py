@@ -246,6 +246,13 @@ def test_html_marks_by_weight_and_words_what_a_write_can_spoil():
     assert 'title="contiguous in C order, 64-byte aligned, writable, and writing can ' in shown
 
 
+def test_html_shows_the_code_in_its_sentences_as_code():
+    told = {"written": ("line 5 wrote to `a`.",), "remarks": ("`b` was not looked at.",)}
+    shown = html(inventory(Holding("a"), **told))
+    assert "`" not in shown
+    assert shown.count("</code>") == 2
+
+
 def test_the_frame_tells_conversions_groups_and_other_names():
     row = Holding("x", "Tensor", nbytes=8, group=None, also=("d['w']",), conversions=(VIEW, COPY))
     frame = inventory(row).to_frame()

@@ -35,10 +35,10 @@ def html(inventory: Inventory) -> str:
     cells = cells_of(shown, inventory.groups)
     parts = [
         markup.paragraph(f"<b>{markup.text(totals(inventory))}</b>"),
-        *(markup.item("<b>!</b>", markup.text(each)) for each in warnings(inventory)),
+        *(markup.item("<b>!</b>", markup.prose(each)) for each in warnings(inventory)),
         _table(shown, cells),
         *map(_paragraph, filter(None, (legend(cells), hidden(inventory)))),
-        *(markup.item("\u2013", markup.text(each)) for each in remarks(inventory)),
+        *(markup.item("\u2013", markup.prose(each)) for each in remarks(inventory)),
     ]
     return f'<div style="text-align:left">{"".join(parts)}</div>'
 
