@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import collections
+import os
 
 import pytest
+
+os.environ["COLUMNS"] = "120"
+"""Reports are folded to it, whatever terminal or process the tests run in."""
 
 pytest_plugins = ["pytester"]
 """For tests/plugin; pytest wants it here."""
