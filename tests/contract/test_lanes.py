@@ -66,6 +66,7 @@ CELLS = {
     "written_meanwhile": "s = tf.squeeze(al); t.numpy(); al[0] = i",
     "shapes_that_grow": "t[:i + 1].numpy()",
     "array_of_scalars": "np.array([scalar, scalar])",
+    "array_of_many_scalars": "np.array(many)",
     "now_array_now_float": "(float if i % 2 else np.array)(scalar)",
     "now_array_of_two_now_float": "now = i % 5 == 4\n    "
     "(np.array if now else float)([scalar, scalar] if now else scalar)",
@@ -93,7 +94,8 @@ def _namespace():
         "al": al, "mis": mis, "al64": al64, "frozen": frozen,
         "t": t, "u": t + 1, "t64": tf.cast(t, tf.float64), "v": tf.Variable(t),
         "tensors": [t[:8], t, tf.cast(t, tf.int32), t[None], tf.cast(t, tf.bfloat16)],
-        "scalar": tf.constant(2.5), "empty": t[:0], "strings": tf.constant(["a", "bc"]),
+        "scalar": tf.constant(2.5), "many": [tf.constant(2.5) for _ in range(20)],
+        "empty": t[:0], "strings": tf.constant(["a", "bc"]),
         "narrow": tf.cast(t, tf.bfloat16), "big": np.zeros(64, "f4"), "kept": [],
         "numbers": list(range(9)), "index": tf.constant(3), "few": t[:2], "ten": aligned(both[:10]),
         "few_numbers": aligned(both[:2]),

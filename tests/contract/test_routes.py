@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tests.contract.arrays import aligned, misaligned
-from tests.contract.cells import traced_cell
+from tests.contract.cells import statement, traced_cell
 from tfnp_magic.tracing import Trace
 
 TO_TF, TO_NP = "numpy → tensorflow", "tensorflow → numpy"
@@ -146,11 +146,12 @@ ROWS = [
 
 def traced(expression, names):
     """Run an expression under a trace of its own; return its value and the recording."""
-    file = f"<row {expression}>"
-    code = compile(expression, file, "eval")
-    with traced_cell(file, expression) as recording:
+    file, text = f"<row {expression}>", statement(expression)
+    mode = "eval" if text == expression else "exec"
+    code = compile(text, file, mode)
+    with traced_cell(file, text) as recording:
         value = eval(code, names)
-    return value, recording
+    return value if mode == "eval" else names.pop("r"), recording
 
 
 def rows_of(recording, route):
@@ -229,6 +230,15 @@ def test_view_that_was_kept_is_observed_to_share_memory():
     _, recording = traced("keep.append(np.asarray(t))", namespace())
     (crossing,) = recording.ledger
     assert crossing.evidence == "observed"
+    assert crossing.reason == "shares the tensor's memory, read-only"
+
+
+def test_np_frombuffer_keeps_the_tensor_and_copies_nothing_whatever_is_copied_after_it():
+    names = namespace()
+    _, recording = traced("keep.extend([np.frombuffer(t, 'f4'), t.numpy()])", names)
+    assert np.shares_memory(names["keep"][0], np.asarray(names["t"]))
+    (crossing,) = rows_of(recording, "np.frombuffer")
+    assert (crossing.storage, crossing.copied_bytes) == ("view", 0)
     assert crossing.reason == "shares the tensor's memory, read-only"
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from tfnp_magic import runtime
 from tfnp_magic.facts import eager_tensor_type
 from tfnp_magic.lanes import learn, refuse
-from tfnp_magic.probes.looks import is_second_look
+from tfnp_magic.probes.looks import is_second_look, note_look
 from tfnp_magic.probes.reporting import ask, fail, read_of, report
 from tfnp_magic.probes.slot import BufferSlot, PyBuffer
 from tfnp_magic.probes.waits import Arrival, arrive
@@ -94,6 +94,8 @@ def _heard(tensor: Any, view: int, flags: int, stack: int, duration_ns: int) -> 
             if groove is not None and groove.stack == stack:
                 stop = clock()
                 lane.look(groove, frame, (remnant, tensor), (stop - duration_ns, stop))
+                if not remnant.shape:  # `np.array([s, t, …])` looks at all, then asks each
+                    note_look(tensor, frame, stack)
                 return
         except Exception as error:
             fail(NAME, hearing, error)

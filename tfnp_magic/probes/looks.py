@@ -54,14 +54,25 @@ def is_second_look(tensor: Any, frame: FrameType, stack: int) -> bool:
     stack
         The C stack pointer at the request.
     """
-    unpaired = _at(frame)
+    _be_at(frame)
     if _pair(tensor, lambda depth: 0 < depth - stack <= _DEEPER):
         return True
+    _note(tensor, stack)
+    return False
+
+
+def note_look(tensor: Any, frame: FrameType, stack: int) -> None:
+    """Keep in mind that a conversion began, for the reads that belong to it."""
+    _be_at(frame)
+    _note(tensor, stack)
+
+
+def _note(tensor: Any, stack: int) -> None:
+    unpaired = _looks.unpaired
     if len(unpaired) >= _MOST:
         unpaired.clear()
     depths = unpaired.setdefault(id(tensor), {})
     depths[stack] = depths.get(stack, 0) + 1
-    return False
 
 
 def belongs_to_last_look(tensor: Any, frame: FrameType | None) -> bool:
@@ -88,13 +99,12 @@ def _pair(tensor: Any, fits: Callable[[int], bool]) -> bool:
     return True
 
 
-def _at(frame: FrameType) -> dict[int, dict[int, int]]:
-    """The reads by the frame's current instruction; another instruction starts anew."""
+def _be_at(frame: FrameType) -> None:
+    """Forget the reads by other instructions than the frame's current one."""
     instruction = _instruction(frame)
     if _looks.instruction != instruction:
         _looks.instruction = instruction
         _looks.unpaired.clear()
-    return _looks.unpaired
 
 
 def _instruction(frame: FrameType) -> tuple[int, ...]:

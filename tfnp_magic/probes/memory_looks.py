@@ -16,6 +16,7 @@ from tfnp_magic.verdict import (
     of_copied_read,
     of_copying_read,
     of_dropped_view,
+    of_kept_tensor,
     of_kept_view,
     of_written,
     once_more,
@@ -93,7 +94,7 @@ class MemoryLook(_Waiting):
             return None
         if _is_copying(reader):
             return ByWhatWasTaken(self._nbytes)
-        return None if _may_copy(reader) else ByWhatLives()
+        return None if _may_copy(reader) or _keeps_tensor(reader) else ByWhatLives()
 
     def _in_host_memory(self, reader: Reader, target: str | None) -> Storage:
         buffers = ring.since(self._mark)
@@ -111,6 +112,8 @@ class MemoryLook(_Waiting):
             # consumer gets of it is not.
             writable = bool(array.flags.writeable) and not self._exported
             return of_kept_view(self._tensor() is not None, writable)
+        if _keeps_tensor(reader):
+            return of_kept_tensor()
         return of_dropped_view(_may_copy(reader), self._nbytes, buffers)
 
 
@@ -149,6 +152,11 @@ def _may_copy(reader: Reader) -> bool:
     """Whether that shows only by what was taken: further arguments, or what is around, decide."""
     converts = reader.name in _COPYING or reader.name in _RETURNING
     return reader.within or (converts and not reader.plain)
+
+
+def _keeps_tensor(reader: Reader) -> bool:
+    """Whether the reader lets go of the buffer and keeps the tensor, whose memory it hands out."""
+    return reader.name == "np.frombuffer" and not reader.within
 
 
 class ByWhatLives:

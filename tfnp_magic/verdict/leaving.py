@@ -76,6 +76,11 @@ def of_kept_view(tensor_alive: bool, writable: bool) -> Storage:
     return shared("shares the tensor's memory, read-only", OBSERVED)
 
 
+def of_kept_tensor() -> Storage:
+    """A reader that keeps the tensor itself, as ``np.frombuffer`` does, handed out its memory."""
+    return shared("shares the tensor's memory, read-only")
+
+
 def of_dropped_view(
     may_have_copied: bool, nbytes: int, buffers: tuple[Span, ...] | None
 ) -> Storage:
