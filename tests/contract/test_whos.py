@@ -17,8 +17,8 @@ from tensorflow.python.eager import context
 from tensorflow.python.framework import weak_tensor
 
 from tests.contract.ops import ops_of, ops_that_wait
-from tfnp_magic import facts, runtime, whos_tensors
-from tfnp_magic.whos import Holding, Inventory, InventoryError, take_inventory
+from tfnp_magic import facts, runtime
+from tfnp_magic.whos import Holding, Inventory, InventoryError, take_inventory, tensors
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -164,7 +164,7 @@ def test_a_runtime_that_cannot_be_asked_costs_only_what_it_would_have_told(monke
     ],
 )
 def test_bytes_are_counted_on_their_device_and_those_of_any_cpu_here_on_the_host(device, place):
-    assert whos_tensors._place(device) == place
+    assert tensors._place(device) == place
 
 
 def test_the_total_tells_places_apart_with_host_memory_last():

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from tfnp_magic.callers import Call, Callers, Iteration
-from tfnp_magic.driving import NOBODY, Driver, either_of, working_for
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.driving.callers import Call, Callers, Iteration
+from tfnp_magic.driving.driver import NOBODY, Driver, either_of, working_for
+from tfnp_magic.recorder.recorder import Recorder
 from tfnp_magic.recording import Recording
 from tfnp_magic.scope import inner
 

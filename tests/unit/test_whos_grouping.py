@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfnp_magic import whos, whos_sharing
+from tfnp_magic import whos
 from tfnp_magic.facts import span_of_array
-from tfnp_magic.whos import Group, InventoryError, take_inventory
-from tfnp_magic.whos_look import Part
-from tfnp_magic.whos_sharing import bytes_by_place, partition_of
+from tfnp_magic.whos import Group, InventoryError, sharing, take_inventory
+from tfnp_magic.whos.look import Part
+from tfnp_magic.whos.sharing import bytes_by_place, partition_of
 
 LENGTHS = (6, 8)
 
@@ -194,7 +194,7 @@ def test_views_that_look_dense_by_their_bytes_alone_are_compared_exactly():
 @pytest.mark.parametrize("pairs", [0, 1])
 def test_too_many_pairs_are_judged_by_bounds_and_said_to_be(monkeypatch, pairs):
     base = np.zeros(10)
-    monkeypatch.setattr(whos_sharing, "PAIRS_COMPARED", pairs)
+    monkeypatch.setattr(sharing, "PAIRS_COMPARED", pairs)
     found = take_inventory({"even": base[::2], "odd": base[1::2]})
     assert [group.certain for group in found.groups] == [False]
     assert "may share memory" in repr(found)
@@ -202,7 +202,7 @@ def test_too_many_pairs_are_judged_by_bounds_and_said_to_be(monkeypatch, pairs):
 
 def test_too_hard_a_single_pair_is_said_to_be(monkeypatch):
     base = np.zeros((100, 100))
-    monkeypatch.setattr(whos_sharing, "EXACT_WORK", 0)
+    monkeypatch.setattr(sharing, "EXACT_WORK", 0)
     found = take_inventory({"a": base[::2, ::3], "b": base[1::2, 1::5]})
     assert [group.certain for group in found.groups] == [False]
 

@@ -16,9 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfnp_magic import whos_maps
-from tfnp_magic.whos import take_inventory
-from tfnp_magic.whos_maps import Stretch, stretches
+from tfnp_magic.whos import maps, take_inventory
+from tfnp_magic.whos.maps import Stretch, stretches
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists("/proc/self/maps"), reason="needs Linux's table of maps"
@@ -212,7 +211,7 @@ def test_looking_keeps_no_map_open(path):
 
 def test_the_table_is_read_only_where_a_map_is_listed(path, monkeypatch):
     asked = []
-    monkeypatch.setattr(whos_maps, "stretches", lambda: asked.append(1) or [])
+    monkeypatch.setattr(maps, "stretches", lambda: asked.append(1) or [])
     take_inventory({"a": np.zeros(3), "b": np.frombuffer(b"x" * 8)})
     assert not asked
     take_inventory({"a": open_map(path)})
@@ -221,7 +220,7 @@ def test_the_table_is_read_only_where_a_map_is_listed(path, monkeypatch):
 
 @pytest.mark.parametrize("table", ["/no/such/table", os.devnull])
 def test_without_the_table_maps_of_a_file_are_not_found_to_share(path, monkeypatch, table):
-    monkeypatch.setattr(whos_maps, "_TABLE", table)
+    monkeypatch.setattr(maps, "_TABLE", table)
     a = open_map(path)
     assert names_of_groups(a=a, view=a[5:], b=open_map(path)) == [("a", "view")]
 
@@ -244,7 +243,7 @@ def test_stretches_are_read_from_the_kernels_table(path):
     address = a.ctypes.data
     (found,) = (one for one in stretches() if one.start <= address < one.stop)
     assert (found.offset + address - found.start, found.is_shared) == (8_192, True)
-    assert whos_maps._of_line("7f00-7f10 rw-p 00000000 00:00 0 ") is None
-    assert whos_maps._of_line("7f00-7f10 r--p 00001000 fe:00 21486 /a b (deleted)\n") == Stretch(
+    assert maps._of_line("7f00-7f10 rw-p 00000000 00:00 0 ") is None
+    assert maps._of_line("7f00-7f10 r--p 00001000 fe:00 21486 /a b (deleted)\n") == Stretch(
         0x7F00, 0x7F10, 0x1000, "fe:00 21486", False
     )

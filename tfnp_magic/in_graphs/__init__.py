@@ -21,7 +21,7 @@ from tfnp_magic.model import Crossing
 
 if TYPE_CHECKING:
     from tfnp_magic.in_graphs.calls import Call
-    from tfnp_magic.recorder import Recorder
+    from tfnp_magic.recorder.recorder import Recorder
 
 
 @dataclasses.dataclass

@@ -7,8 +7,8 @@ import functools
 import itertools
 import linecache
 
+from tfnp_magic.frames.site import is_library
 from tfnp_magic.in_graphs.nodes import Line
-from tfnp_magic.site import is_library
 
 _WORDS = ("cast", "astype", "convert")
 """One of them is in the name of whatever casts because it was asked to."""

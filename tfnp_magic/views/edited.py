@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-from tfnp_magic.comments import MARK
+from tfnp_magic.cell_text.comments import MARK
 
 Key = TypeVar("Key", bound=Hashable)
 Text = TypeVar("Text")

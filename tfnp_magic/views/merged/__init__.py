@@ -1,0 +1,1 @@
+"""Merged recordings (`tfnp_magic.merge`) as DataFrames, as text and as HTML."""

@@ -1,0 +1,1 @@
+"""A session's footers and its report, as DataFrames, as text and as HTML."""
