@@ -9,7 +9,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tfnp_magic.cell_text.line_ends import END, LineEnds, UnreadableCell, line_ends
+from tfnp_magic.cell_text.line_ends import LineEnds, UnreadableCell, line_ends
+from tfnp_magic.cell_text.syntax import END
 from tfnp_magic.figures import bytes_text, counted, seconds_text
 from tfnp_magic.model import DEVICE_TO_DEVICE, IN_GRAPH, Crossing, Place, is_host
 from tfnp_magic.recording import Recording

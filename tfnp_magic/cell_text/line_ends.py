@@ -6,30 +6,10 @@ Text in, positions out: neither IPython nor TensorFlow is imported.
 from __future__ import annotations
 
 import io
-import re
 import tokenize
-from bisect import bisect_right
-from collections.abc import Iterator
 from typing import NamedTuple
 
-END = re.compile(r"\r\n|\r|\n")
-"""What ends a line in Python; ``str.splitlines`` knows more, such as form feeds."""
-
-_PIECE = re.compile(
-    r"""
-    (?P<string>(?:\b[A-Za-z]{1,3})?(?:
-        '''(?:\\.|[^\\])*?(?:'''|\Z) | \"{3}(?:\\.|[^\\])*?(?:\"{3}|\Z)
-      | '(?:\\(?:\r\n|.)|[^\\'\r\n])*'? | "(?:\\(?:\r\n|.)|[^\\"\r\n])*"?))
-  | (?P<nothing>\#[^\r\n]* | [ \t\f]+ | \\(?:\r\n|\r|\n))
-  | (?P<end>\r\n|\r|\n)
-  | (?P<word>\w+)
-  | (?P<sign>.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_REST_OF_MAGIC = re.compile(r"(?:[^\r\n\\]|\\(?:\r\n|\r|\n|(?=.)))*", re.DOTALL)
-_BEGIN_A_MAGIC = {"": "%!?,;/", "=": "%!"}
-"""Signs that begin IPython's own syntax, behind what stands before them in the statement."""
+from tfnp_magic.cell_text.syntax import END, as_python, magics_of
 
 _NO_CODE = (tokenize.COMMENT, tokenize.NL)
 
@@ -74,58 +54,18 @@ def line_ends(cell: str) -> LineEnds:
     UnreadableCell
         Where that is neither Python nor a magic.
     """
-    lines, ends = [*END.split(cell)], [*END.findall(cell), ""]
-    starts = [0, *(end.end() for end in END.finditer(cell))]
-    magics = [
-        range(bisect_right(starts, first) - 1, bisect_right(starts, last))
-        for first, last in _magics(cell)
-    ]
-    python = list(lines)
-    for rows in magics:
-        indent = len(lines[rows[0]]) - len(lines[rows[0]].lstrip())
-        python[rows[0] : rows[-1] + 1] = [lines[rows[0]][:indent] + "pass"] + [""] * (len(rows) - 1)
-    tokens = _tokens("\n".join(python) + "\n")
+    magics = magics_of(cell)
+    tokens = _tokens(as_python(cell) + "\n")
     no_python = {row for rows in magics for row in rows}
     stands_at, comments = _places(tokens, no_python)
     return LineEnds(
-        lines,
-        ends,
+        END.split(cell),
+        [*END.findall(cell), ""],
         stands_at,
         comments,
         [(token.type, token.string) for token in tokens if token.type not in _NO_CODE],
         next((rows[0] for rows in magics if len(rows) > 1), None),
     )
-
-
-def _magics(cell: str) -> Iterator[tuple[int, int]]:
-    """Positions where the statements begin and end that are IPython's: ``%x``, ``y = !x``, ``x?``.
-
-    As IPython finds them (``inputtransformer2``, 8.12 to 9.18): not within brackets or
-    strings, and with all that follows up to the end of the line.
-    """
-    position = begin = depth = 0
-    before = ""
-    while piece := _PIECE.match(cell, position):
-        kind, text = piece.lastgroup, piece[0]
-        position = piece.end()
-        if kind == "end" and not depth:
-            begin, before = position, ""
-        elif kind == "sign" and not depth and _is_magic(before, text):
-            position = _end_of(_REST_OF_MAGIC, cell, position)
-            yield begin, position
-        elif kind in ("string", "word", "sign"):
-            before = text[-1]
-            if kind == "sign":
-                depth = max(0, depth + (text in "([{") - (text in ")]}"))
-
-
-def _is_magic(before: str, sign: str) -> bool:
-    return sign == "?" or sign in _BEGIN_A_MAGIC.get(before, "")
-
-
-def _end_of(pattern: re.Pattern[str], text: str, position: int) -> int:
-    found = pattern.match(text, position)
-    return found.end() if found else position
 
 
 def _tokens(python: str) -> list[tokenize.TokenInfo]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tfnp_magic.cell_text.line_ends import END
+from tfnp_magic.cell_text.syntax import END, tree_of
 from tfnp_magic.model import Hazard, Place
 
 _WRITING_METHODS = frozenset(
@@ -70,7 +69,7 @@ def lines_that_write(source: str, hazard: Hazard, title: str) -> tuple[Place | N
     made_at, written_at
         None where the text does not tell: made elsewhere, or written through another name.
     """
-    tree = _parsed(source)
+    tree = tree_of(source)
     line = hazard.site.line
     if tree is None or line is None or not hazard.array:
         return None, None
@@ -112,29 +111,6 @@ def _comes_again(tree: ast.Module, number: int) -> bool:
         isinstance(node, kinds) and node.lineno <= number <= (node.end_lineno or 0)
         for node in ast.walk(tree)
     )
-
-
-_MAGIC = re.compile(r"(\s*)([%!?].*|[\w, ]+=\s*[%!].*|[^#'\"]*\w\?{1,2}\s*)$")
-"""A line for IPython: ``%time …``, ``!ls``, ``files = !ls``, ``thing?``."""
-
-
-def _parsed(source: str) -> ast.Module | None:
-    """The cell's syntax; lines of magics and of the shell are left out.
-
-    A line inside an expression or a text may look like one: the first reading that
-    Python understands counts.
-    """
-    first, *rest = END.split(source)
-    plain = [_MAGIC.sub(r"\1pass", line) for line in (first, *rest)]
-    readings = map(_tree_of, ([first, *rest], [plain[0], *rest], plain))
-    return next(filter(None, readings), None)
-
-
-def _tree_of(lines: list[str]) -> ast.Module | None:
-    try:
-        return ast.parse("\n".join(lines))
-    except (SyntaxError, ValueError):
-        return None
 
 
 def _assignments(tree: ast.Module, name: str) -> list[int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
-from tfnp_magic.cell_text.line_ends import END
+from tfnp_magic.cell_text.syntax import END
 from tfnp_magic.model import Place
 
 _OWN = str(Path(__file__).resolve().parents[1]) + os.sep

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 from tfnp_magic.cell_text.comments import NotAnnotated, annotated, lines_above, without_comments
-from tfnp_magic.cell_text.line_ends import END
+from tfnp_magic.cell_text.syntax import END
 from tfnp_magic.views.wording import plain
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 from typing import Any
 
-from tfnp_magic.cell_text.line_ends import END
+from tfnp_magic.cell_text.syntax import END
 from tfnp_magic.model import IN_GRAPH
 from tfnp_magic.recording import Recording
 from tfnp_magic.views.edited import SIMILAR, bare

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tfnp_magic.cell_text.line_ends import END
+from tfnp_magic.cell_text.syntax import END
 from tfnp_magic.figures import counted
 from tfnp_magic.recording import Recording
 from tfnp_magic.views.amounts import AT_LEAST, COLUMNS, UNKNOWN, cells_of, shares_of
