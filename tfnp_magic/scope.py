@@ -86,7 +86,7 @@ class _PerThread(threading.local):
         The time that this may take; None without a bound.
     owners
         Tokens of the traces that this thread works for at the moment, where its own context
-        does not tell; None otherwise. See `tfnp_magic.driving.driver.working_for`.
+        does not tell; None otherwise. See `tfnp_magic.driving.driver.begin_work_for`.
     driver
         What drives it then.
     lane

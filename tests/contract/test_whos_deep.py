@@ -216,7 +216,7 @@ def test_one_object_is_one_row_with_its_other_names():
     found = deep(a=A, params={"w": [A, A]}, pair=Pair(A, 1))
     (row,) = found.rows
     assert (row.name, row.also) == ("a", ("pair.left", "params['w'][0]"))
-    assert found.held_bytes == A.nbytes
+    assert sum(found.held.values()) == A.nbytes
     assert "= pair.left, params['w'][0]" in repr(found)
     assert found.to_frame()["also"].tolist() == ["pair.left, params['w'][0]"]
 

@@ -55,7 +55,7 @@ def test_two_maps_of_a_file_are_a_group_and_count_once(path):
 def test_they_share_where_their_ranges_of_the_file_overlap(path):
     first, last = open_map(path, shape=(6_000,)), open_map(path, offset=20_000)
     assert names_of_groups(first=first, last=last) == [("first", "last")]
-    assert take_inventory({"first": first, "last": last}).held_bytes == 4 * FLOATS
+    assert sum(take_inventory({"first": first, "last": last}).held.values()) == 4 * FLOATS
     assert not names_of_groups(first=first[:5_000], last=last)
     assert names_of_groups(first=first[:5_001], last=last) == [("first", "last")]
 
@@ -97,7 +97,7 @@ def test_a_private_map_may_share_with_the_others_and_counts_in_full(path):
     found = take_inventory({"a": a, "private": private})
     (group,) = found.groups
     assert (group.names, group.certain) == (("a", "private"), False)
-    assert found.held_bytes == 2 * 4 * FLOATS
+    assert sum(found.held.values()) == 2 * 4 * FLOATS
 
 
 def test_private_maps_share_nothing_among_themselves_but_with_their_views(path):
@@ -191,7 +191,7 @@ def test_looking_touches_no_page_of_a_large_file(tmp_path):
     found = take_inventory({"a": a, "b": b, "every": a[::4096]})
     _ = repr(found)
     assert _resident() - before < 50_000_000
-    assert found.held_bytes == 10_000_000_000
+    assert sum(found.held.values()) == 10_000_000_000
     assert found.groups[0].names == ("a", "b", "every")
 
 

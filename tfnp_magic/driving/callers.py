@@ -90,7 +90,7 @@ class Call:
         ``id()`` of each tensor that the graph was given; iterators are among them.
     """
 
-    __slots__ = ("_driver", "_hearing", "_outer", "frame", "inputs", "tokens", "traces")
+    __slots__ = ("_driver", "_hearing", "frame", "inputs", "tokens", "traces")
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Call:
         inputs: frozenset[int],
     ) -> None:
         self.frame, self.tokens, self.inputs = frame, tokens, inputs
-        self._hearing, self._outer, self.traces = hearing, outer, traces
+        self._hearing, self.traces = hearing, traces
         self._driver = outer
 
     @property

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfnp_magic.scope import inner, tokens_here
@@ -98,17 +97,6 @@ def either_of(drivers: Sequence[Driver]) -> Driver:
         if all(driver.pipelines.get(recorder) is pipeline for driver in drivers):
             one.pipelines[recorder] = pipeline
     return one
-
-
-@contextlib.contextmanager
-def working_for(driver: Driver | None) -> Iterator[None]:
-    """What this thread converts from here on belongs to the driver's traces, and to its line."""
-    before = work_here()
-    try:
-        begin_work_for(driver)
-        yield
-    finally:
-        end_work(before)
 
 
 Work = tuple["tuple[int, ...] | None", "Driver | None"]

@@ -120,11 +120,6 @@ class Inventory:
     remarks: tuple[str, ...] = ()
     members: int = 0
 
-    @property
-    def held_bytes(self) -> int:
-        """Bytes that all names hold together, in all places."""
-        return sum(self.held.values())
-
     def to_frame(self) -> pd.DataFrame:
         """Give the rows as a DataFrame; see `tfnp_magic.views.whos.frame` for its columns."""
         from tfnp_magic.views.whos.frame import frame

@@ -53,12 +53,12 @@ def _table_row(row: Row, span: Span) -> str:
     )
     return (
         f'<tr><th scope="row" style="{_LEFT}">{markup.text(row.lane.name)}</th>'
-        f'<td style="{_STRIP}">{image(row.bars.heights, _told(row.lane, span))}</td>{numbers}'
+        f'<td style="{_STRIP}">{image(row.bars.heights, _told(row.lane))}</td>{numbers}'
         f'<td style="{_LEFT}">{markup.text(places_of(row.lane, _LONGEST))}</td></tr>'
     )
 
 
-def _told(lane: Lane, span: Span) -> str:
+def _told(lane: Lane) -> str:
     """The picture in words."""
     if not lane.moments:
         return "when is not known"
