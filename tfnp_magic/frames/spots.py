@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
-from tfnp_magic.frames.route import Reader, Route, forget_syntax, reader_of, route_of
+from tfnp_magic.frames.executed import forget_syntax
+from tfnp_magic.frames.route import Reader, Route, reader_of, route_of
 from tfnp_magic.frames.site import Label, Sources, Standpoint, stand
 from tfnp_magic.frames.standing import Codes, Standing, Standings
 from tfnp_magic.model import MAX_SITES, OTHER_LINES, Place, Site, Storage

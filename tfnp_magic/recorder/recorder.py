@@ -14,28 +14,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from tfnp_magic import model
 from tfnp_magic.facts import itemsize_of
 from tfnp_magic.figures import product
-from tfnp_magic.frames.handed import was_handed_over
-from tfnp_magic.frames.into import dtype_in, names_dtype
-from tfnp_magic.frames.route import (
-    BYTES_LIKE,
-    PYTHON_READERS,
-    Reader,
-    Route,
-    outside_of_tensor,
-)
+from tfnp_magic.frames.route import Route
 from tfnp_magic.frames.site import Label, Standpoint, stand, users_frame
 from tfnp_magic.frames.spots import Spot, Spots, key_of, route_at
 from tfnp_magic.hazards import Hazards
-from tfnp_magic.model import (
-    HOUSEKEEPING_ARRAY,
-    HOUSEKEEPING_PYTHON,
-    Crossing,
-    Place,
-    Storage,
-    Verdict,
-)
+from tfnp_magic.model import Crossing, Place, Storage
 from tfnp_magic.recorder.budget import Budget
-from tfnp_magic.recorder.cast_before import is_from_elsewhere, look_for_cast_before
+from tfnp_magic.recorder.cast_before import look_for_cast_before
+from tfnp_magic.recorder.judging import (
+    call_of,
+    depends_on_object,
+    is_alike,
+    is_asked_for,
+    is_housekeeping,
+    reads_for_python,
+    target_of,
+    verdict_on,
+)
 from tfnp_magic.recorder.lanes import AlikeLook, Groove, Lane
 from tfnp_magic.recorder.ledger import count, count_alike, crossing_of, keep_house, uncount
 from tfnp_magic.recorder.moments import MomentLog
@@ -43,20 +38,10 @@ from tfnp_magic.recorder.seen import GraphCast, Observer, Seen, Small, Told, Val
 from tfnp_magic.recording import Recording
 from tfnp_magic.scope import inner, open_scopes
 from tfnp_magic.values import SAMPLE
-from tfnp_magic.verdict import (
-    VIEW,
-    cast_of,
-    is_cast,
-    once_more,
-    unknown,
-    with_move,
-)
+from tfnp_magic.verdict import VIEW, once_more, unknown, with_move
 
 if TYPE_CHECKING:
     from tfnp_magic.guards import Guard
-
-_BETWEEN_LIBRARIES = (model.NUMPY_TO_TENSORFLOW, model.TENSORFLOW_TO_NUMPY)
-
 
 _Observer = TypeVar("_Observer", bound="Observer")
 
@@ -168,28 +153,30 @@ class Recorder(Spots):
         where = stand(frame, self._cell_files)
         spot = self._spot(where, frame, seen)
         self.hazards.pass_by(spot.place)
-        depends = _depends_on_object(seen, spot.route, where)
-        small = _is_housekeeping(seen, spot.route, where, depends=depends)
+        depends = depends_on_object(seen, spot.route, where)
+        small = is_housekeeping(seen, spot.route, where, depends=depends)
         if small:
             keep_house(self.recording, seen)
             if where.cell is not None and seen.waited_ns == 0:
                 seen.told = Small(spot, False if depends else None)
         elif isinstance(seen.storage, Storage):
             look_for_cast_before(seen, where, self)
-            seen.asked = _is_asked_for(seen, spot, where)
+            seen.asked = is_asked_for(seen, spot, where)
             told = self._add(spot, seen, seen.storage)
-            if _is_alike(seen, where):
+            if is_alike(seen, where):
                 seen.told = told._replace(handed=True) if depends else told
             if seen.is_corrected:
                 self._corrected[id(seen)] = spot, seen, seen.storage, told.crossing
             if seen.made is not None:
                 made = self._made.setdefault(threading.get_ident(), deque(maxlen=_MOST_MADE))
-                made.append(_Made(seen.made, _call(where), spot, seen, seen.storage, told.crossing))
+                made.append(
+                    _Made(seen.made, call_of(where), spot, seen, seen.storage, told.crossing)
+                )
         else:
-            target = _target(frame, where, spot.reader, seen)
+            target = target_of(frame, where, spot.reader, seen)
             unsettled.append((spot, seen, target))
             way = seen.storage.way(spot.reader) if target is None else None
-            if way is not None and _is_alike(seen, where):
+            if way is not None and is_alike(seen, where):
                 seen.told = Waits(spot, way, True if depends else None)
             seen.storage.wait()
         self.tell_observers(seen, seen.identity, small=small)
@@ -204,7 +191,7 @@ class Recorder(Spots):
         if not isinstance(storage, Storage):
             way = storage.way(spot.reader)
             storage = _NOT_YET if way is None else way.expected()
-        frame, verdict = users_frame(where), _verdict(spot, seen, storage)
+        frame, verdict = users_frame(where), verdict_on(spot, seen, storage)
         text = guard.meet(spot.site, spot.route, seen, verdict, frame, small=small)
         if text:
             self.recording.forbidden.append(text)
@@ -234,8 +221,8 @@ class Recorder(Spots):
             if len(self._elsewhere) >= model.MAX_SITES:
                 self._elsewhere.clear()
             known = self._elsewhere[key] = route_at(where, frame, seen.lowest), codes
-        depends = _depends_on_object(seen, known[0], where)
-        if not _is_housekeeping(seen, known[0], where, depends=depends):
+        depends = depends_on_object(seen, known[0], where)
+        if not is_housekeeping(seen, known[0], where, depends=depends):
             with self._lock:
                 self.left_out += 1
 
@@ -273,12 +260,12 @@ class Recorder(Spots):
         for made in self._made.get(threading.get_ident(), ()):
             if made.tensor() is tensor:
                 where = stand(frame, self._cell_files)
-                if made.call == _call(where):
+                if made.call == call_of(where):
                     seen = dataclasses.replace(made.seen, dtype_to=dtype_to, made=None)
                     seen.values = values()
                     nbytes = math.prod(seen.shape) * (itemsize_of(dtype_to) or 0)
                     if in_graph is None:
-                        seen.asked = _is_asked_for(seen, made.spot, where)
+                        seen.asked = is_asked_for(seen, made.spot, where)
                         storage = once_more(made.storage, nbytes, "TensorFlow cast it into another")
                     else:
                         seen.asked, seen.both_ends = in_graph.asked, False
@@ -447,9 +434,9 @@ class Recorder(Spots):
         groove.stop_ns = stop_ns
 
     def _add(self, spot: Spot, seen: Seen, storage: Storage) -> Told:
-        if seen.direction == model.TENSORFLOW_TO_NUMPY and _reads_for_python(spot, seen):
+        if seen.direction == model.TENSORFLOW_TO_NUMPY and reads_for_python(spot, seen):
             seen.direction = model.TENSORFLOW_TO_PYTHON
-        verdict = _verdict(spot, seen, storage)
+        verdict = verdict_on(spot, seen, storage)
         key = (
             spot.number, seen.direction, seen.dtype_from, seen.dtype_to,
             verdict.move[:2], verdict.move.mirror, verdict.cast[:2], storage[:3],
@@ -469,94 +456,5 @@ class Recorder(Spots):
     def _take_back(self, spot: Spot, seen: Seen, storage: Storage, crossing: Crossing) -> None:
         """It will be counted as another crossing."""
         with self._lock:
-            uncount(crossing, seen, _verdict(spot, seen, storage))
+            uncount(crossing, seen, verdict_on(spot, seen, storage))
             self._moments.take_back(crossing, seen)
-
-
-def _is_alike(seen: Seen, where: Standpoint) -> bool:
-    """Whether each conversion here, of that dtype and shape, is told in the same words.
-
-    Not what is looked into: values, shared memory.
-    """
-    is_plain = seen.values is None and seen.shared is None and seen.made is None
-    return (
-        where.cell is not None
-        and is_plain
-        and not is_cast(seen.dtype_from, seen.dtype_to)
-        and not seen.is_corrected
-        and seen.waited_ns == 0
-        and not (seen.direction == model.NUMPY_TO_TENSORFLOW and is_from_elsewhere(where))
-    )
-
-
-def _reads_for_python(spot: Spot, seen: Seen) -> bool:
-    """Whether Python, not NumPy, gets what was read: as bytes, or by a route of its own."""
-    if spot.route.name in PYTHON_READERS:
-        return True
-    # NumPy's own readers of bytes have its name: `np.frombuffer`.
-    return seen.lowest == BYTES_LIKE and not spot.reader.name.startswith("np.")
-
-
-def _call(where: Standpoint) -> tuple[int, int]:
-    """Which call of the user's is running: the innermost frame of theirs, and its instruction."""
-    return (id(where.inner), where.inner.f_lasti) if where.inner else (0, 0)
-
-
-def _target(frame: FrameType | None, where: Standpoint, reader: Reader, seen: Seen) -> str | None:
-    """Dtype that a reader makes of a tensor, where its syntax tells; `seen` learns of it.
-
-    Now, while the tensor is alive: what the cast does to the values is computed on it.
-    """
-    at = where.inner if reader.into_is_users else outside_of_tensor(frame)
-    if at is None or reader.into is None or isinstance(seen.storage, Storage):
-        return None
-    target = dtype_in(at, reader.into, seen.identity)
-    if target is not None and is_cast(seen.dtype_from, target):
-        seen.dtype_to, seen.both_ends = target, False
-        seen.values = seen.storage.values_as(target)
-        seen.asked = reader.into_is_users and not reader.into.is_array
-    return target
-
-
-def _is_asked_for(seen: Seen, spot: Spot, where: Standpoint) -> bool:
-    """Whether the user's own call, no converter by name, names the dtype of the cast."""
-    if spot.route.explicit or where.inner is None or not is_cast(seen.dtype_from, seen.dtype_to):
-        return False
-    return names_dtype(where.inner, spot.reader.written, seen.dtype_to, seen.identity)
-
-
-def _verdict(spot: Spot, seen: Seen, storage: Storage) -> Verdict:
-    cast = model.Cast("none", "", None)
-    # A Python number has no dtype to be cast from, unless it became another number.
-    if seen.direction in _BETWEEN_LIBRARIES or seen.values is not None:
-        asked = seen.asked or (spot.route.explicit and spot.reader.asks)
-        cast = cast_of(
-            seen.dtype_from, seen.dtype_to, asked=asked, observed=seen.both_ends, values=seen.values
-        )
-    return Verdict(storage, cast, seen.moved())
-
-
-def _is_housekeeping(seen: Seen, route: Route, where: Standpoint, *, depends: bool) -> bool:
-    """Whether it is small, nobody asked for it, and it is no array that the user handed over.
-
-    Parameters
-    ----------
-    depends
-        What `_depends_on_object` says of it.
-    """
-    if not depends:
-        is_small = seen.nbytes is not None and seen.nbytes <= HOUSEKEEPING_PYTHON
-        return is_small and not route.explicit and seen.direction == model.PYTHON_TO_TENSORFLOW
-    assert where.callee is not None
-    return not was_handed_over(seen.identity, where.callee)
-
-
-def _depends_on_object(seen: Seen, route: Route, where: Standpoint) -> bool:
-    """Whether it is small, and nobody asked for it; no more is asked of a Python value."""
-    return (
-        not route.explicit
-        and seen.nbytes is not None
-        and seen.nbytes <= HOUSEKEEPING_ARRAY
-        and where.callee is not None
-        and seen.direction != model.PYTHON_TO_TENSORFLOW
-    )
