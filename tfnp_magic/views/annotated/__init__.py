@@ -1,1 +1,1 @@
-"""The cell with figures beside its lines: `rows` first, then as text and as HTML."""
+"""The cell with figures beside its lines: `rows` first, with `details`, then `text` and `html`."""
