@@ -20,7 +20,8 @@ MARK = "# tfnp:"
 """What our own comments begin with; they hold no other ``#``."""
 
 _BEFORE = "  "
-_OURS = re.compile(rf" {{0,{len(_BEFORE)}}}{MARK}[^#]*?(?= *#|$)")
+OURS = re.compile(rf" {{0,{len(_BEFORE)}}}{MARK}[^#]*?(?= *#|$)")
+"""Such a comment, with the blanks that we put before it."""
 
 _CELL_MAGIC = re.compile(r"\s*%%")
 
@@ -117,7 +118,7 @@ def _without_comments(layout: LineEnds) -> list[str]:
         # The blanks before a comment are ours only where the comment begins with ours.
         start = len(texts[row][:column].rstrip(" "))
         start = max(start, column - len(_BEFORE))
-        texts[row] = texts[row][:start] + _OURS.sub("", texts[row][start:])
+        texts[row] = texts[row][:start] + OURS.sub("", texts[row][start:])
     return texts
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from tfnp_magic.advice import Finding, findings
 from tfnp_magic.advice.finding import where
 from tfnp_magic.figures import bytes_text, counted
-from tfnp_magic.model import DEVICE_TO_DEVICE, IN_GRAPH, OTHER_LINES, Crossing
+from tfnp_magic.model import DEVICE_TO_DEVICE, IN_GRAPH, Crossing
 from tfnp_magic.recording import Recording
 from tfnp_magic.shell.session_runs import MAX_CELLS, CellRuns, SessionReport, Sums
 from tfnp_magic.views.amounts import amount_text
 from tfnp_magic.views.lines import Figures, figures_of
+from tfnp_magic.views.wording import on_lines
 
 _MOST_LINES = 5
 """Lines that a sentence names."""
@@ -79,7 +80,7 @@ def _parts(recording: Recording) -> list[str]:
     figures = figures_of(recording.ledger)
     parts = []
     if ledger:
-        parts += [_numbers(ledger) + _places(ledger), f"{amount_text(figures.copied)} copied"]
+        parts += [_numbers(ledger) + on_lines(ledger), f"{amount_text(figures.copied)} copied"]
     if figures.moved.known or figures.moved.unknown:
         parts.append(f"{amount_text(figures.moved)} moved")
     if figures.silent_casts:
@@ -97,13 +98,6 @@ def _numbers(ledger: Iterable[Crossing]) -> str:
     conversions = sum(count for count, _ in counts) - moves
     texts = [counted(conversions, "conversion")] if conversions else []
     return " and ".join(texts + ([f"{counted(moves, 'move')} between devices"] if moves else []))
-
-
-def _places(ledger: Iterable[Crossing]) -> str:
-    places = {crossing.site.line or crossing.site.inner for crossing in ledger} - {None}
-    more = "more than " if OTHER_LINES.inner in places else ""
-    places -= {OTHER_LINES.inner}
-    return f" on {more}{counted(len(places), 'line')}" if places else ""
 
 
 def _lines(ledger: Iterable[Crossing]) -> str:
