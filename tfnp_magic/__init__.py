@@ -7,55 +7,44 @@ How it is built
 ---------------
 Data goes one way: call → probe → recorder → recording → views.
 
-========================  ==========================================================
-``magics``, ``cell``      the two magics; running a cell natively (IPython only here)
-``annotating``,           a copy of the cell with its figures as comments behind the lines:
-``comments``,             handing it out, writing it, where comments can stand
-``line_ends``
-``session``,              every cell traced, with a line of figures below it; its commands; what
-``session_commands``,     it remembers of its cells; what ``%config InteropTrace`` sets
-``session_runs``,
-``defaults``
-``extension``             loading into a shell, and leaving it without a trace
-``tracing``               `trace`: the one place where probes go on and off
-``importing``             waiting for the cell's own first ``import tensorflow``
-``probes``                one module per chokepoint family, and their catalogue
-``scope``                 which thread's and task's conversions belong to which trace
-``driving``, ``callers``  the line that drives what TensorFlow runs on threads of its own
-``function_calls``,       calls of a ``tf.function``, why it was traced again; elements of
-``retraces``,             pipelines; batches and epochs of Keras models
-``pipelines``,
-``model_calls``
-``profiling``,            TensorFlow's profiler, and what it says of casts and moves
-``in_graphs``             inside graphs (``--graph``)
-``seen``, ``recorder``,   what a probe saw; attribution, settling; counting into crossings
-``ledger``, ``moments``   that add up; when that was
-``lanes``, ``standing``   what one line converts again and again: counted, described once
-``site``, ``spots``       frame → line; the places that one trace has come by
-``handed``                what the user handed to the library
-``cast_before``           what a library cast before it converted
-``route``, ``into``       expression → public name; the dtype that it converts into
-``facts``, ``verdict``    what can be read without moving; what it says of copy, cast, move
-``runtime``, ``kernels``  mirrors, and where kernels read, as TensorFlow itself knows them
-``placement``             where TensorFlow puts the tensors that it makes
-``values``                what a cast did to the values
-``comparing``             looking at that, as far as time allows (``budget``)
-``hazards``, ``writes``   shared memory, watched; the lines that write to it
-``model``, ``activity``   `Recording`, `Crossing`, `Hazard`, `FunctionCalls`…: plain data
-``advice``, ``views``     findings, ranked; a recording as DataFrame, text and HTML
-``saved``, ``plain``      a recording in a file, and back: `load`
-``merging``               recordings of several engines as one: `merge`
-``__main__``, ``scripts`` ``python -m tfnp_magic script.py``: tracing a script that runs, and
-``programs``, ``endings`` ends, as Python runs and ends it
-``blind_spots``           what no probe sees
-``guards``                what is forbidden, warned of, or stopped at in the debugger
-``sizes``                 numbers of bytes as people write them
-``testing``,              budgets for tests: limits, and what is said where one was exceeded;
-``pytest_plugin``         the marker and the fixture that pytest finds
-``whos``, ``whos_…``      a namespace, and what is inside of it, as a list of tensors and arrays
-``progress``,             how far long work has come, and where a shell shows it
-``showing``
-========================  ==========================================================
+===================  ===============================================================
+``tracing``          `trace`: the one place where probes go on and off
+``scope``            which thread's and task's conversions belong to which trace
+``importing``        waiting for the cell's own first ``import tensorflow``
+``interrupts``       none is lost in our code, and none keeps it from cleaning up
+``probes``           one module per chokepoint family, and their catalogue
+``facts``            what can be read of an array or a tensor without moving it
+``runtime``,         mirrors, where kernels read, and where TensorFlow puts what it makes,
+``kernels``,         as TensorFlow itself knows them
+``placement``
+``verdict``          facts of both ends → copy or view, cast, move, and why
+``values``           what a cast did to the values
+``recorder``         what was seen → crossings: settling, counting, when it was
+``frames``           running frame → line, public name of what converted there
+``driving``          functions, pipelines and models that drive conversions
+``in_graphs``        what graphs do (``--graph``), by TensorFlow's own profiler
+``hazards``          shared memory, watched
+``blind_spots``      what no probe sees
+``guards``           what is forbidden, warned of, or stopped at in the debugger
+``model``,           `Crossing`, `Hazard`, …; `FunctionCalls`, `Pipeline`, `ModelCalls`:
+``activity``         plain data
+``recording``        `Recording`: all that one trace left
+``saved``,           a recording in a file, and back: `load`; records as what JSON can hold
+``plain_data``
+``merging``          recordings of several engines as one: `merge`
+``advice``           a recording → findings, ranked
+``views``            a recording as DataFrame, text, HTML and timeline file
+``figures``,         numbers as a reader wants them; numbers of bytes as people write them
+``sizes``
+``cell_text``        where comments can stand in a cell, and which lines write to an array
+``whos``             a namespace as a list of tensors and arrays: ``%tfnp_whos``
+``shell``            the two magics, running a cell natively, sessions (IPython is only here)
+``progress``         how far long work has come
+``__main__``,        ``python -m tfnp_magic script.py``: a script runs and ends as without us
+``scripts``
+``testing``,         budgets for tests; the marker and the fixture that pytest finds
+``pytest_plugin``
+===================  ===============================================================
 
 Nothing is hooked while no trace runs, and importing this package imports neither
 TensorFlow nor pandas.
@@ -102,13 +91,13 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(shell: Any) -> None:
     """Register the magics with an IPython shell (``%load_ext tfnp_magic``)."""
-    from tfnp_magic import extension
+    from tfnp_magic.shell import extension
 
     extension.load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Take everything out of the shell again (``%unload_ext tfnp_magic``)."""
-    from tfnp_magic import extension
+    from tfnp_magic.shell import extension
 
     extension.unload(shell)

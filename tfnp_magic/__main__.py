@@ -8,7 +8,7 @@ import sys
 from typing import NamedTuple
 
 from tfnp_magic import __version__
-from tfnp_magic.programs import CannotRun, Program, at_path, of_module
+from tfnp_magic.scripts.programs import CannotRun, Program, at_path, of_module
 
 _USAGE = """python -m tfnp_magic [options] script.py [arguments]
        python -m tfnp_magic [options] -m module [arguments]"""
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> None:
         parser.error(f"give {what}; --help tells the options")
     files = {name: _checked_path(parser, name, getattr(given, name)) for name in _FILES}
     program = _program(parser, line)
-    from tfnp_magic.scripts import Wanted, run
+    from tfnp_magic.scripts.tracing import Wanted, run
 
     run(
         program,

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from tfnp_magic.budget import ALWAYS, Budget
+from tfnp_magic.cell_text.writes import lines_that_write, names_of
 from tfnp_magic.facts import Span, host_view, span_of_array
 from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.model import Hazard, Place, Site
+from tfnp_magic.recorder.budget import ALWAYS, Budget
 from tfnp_magic.recording import Recording
-from tfnp_magic.writes import lines_that_write, names_of
 
 Array = np.ndarray[Any, Any]
 

@@ -112,7 +112,7 @@ class Merged:
             The columns of `Recording.summary`, then ``engines`` (int64), on how many of these
             that happened, and ``cell``, the cell's name.
         """
-        from tfnp_magic.views.merged import summary_frame
+        from tfnp_magic.views.merged.frames import summary_frame
 
         return summary_frame(self)
 
@@ -122,9 +122,9 @@ class Merged:
         Returns
         -------
         pandas.DataFrame
-            The columns of `tfnp_magic.views.merged.ENGINE_COLUMNS`.
+            The columns of `tfnp_magic.views.merged.frames.ENGINE_COLUMNS`.
         """
-        from tfnp_magic.views.merged import engines_frame
+        from tfnp_magic.views.merged.frames import engines_frame
 
         return engines_frame(self)
 
@@ -136,7 +136,7 @@ class Merged:
         pandas.DataFrame
             ``engine``, then the columns of `Recording.crossings`.
         """
-        from tfnp_magic.views.merged import ledgers_frame
+        from tfnp_magic.views.merged.frames import ledgers_frame
 
         return ledgers_frame(self)
 
@@ -148,19 +148,19 @@ class Merged:
         pandas.DataFrame
             ``engine``, then the columns of `Recording.findings`.
         """
-        from tfnp_magic.views.merged import all_findings_frame
+        from tfnp_magic.views.merged.frames import all_findings_frame
 
         return all_findings_frame(self)
 
     def __str__(self) -> str:
-        from tfnp_magic.views.merged_text import report
+        from tfnp_magic.views.merged.text import report
 
         return report(self)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from tfnp_magic.views.merged_html import report
+        from tfnp_magic.views.merged.html import report
 
         return report(self)
 

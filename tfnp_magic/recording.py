@@ -194,7 +194,7 @@ class Recording:
 
     def to_perfetto(self, path: str | os.PathLike[str]) -> None:
         """Write the cell's timeline into a file that Perfetto and chrome://tracing open."""
-        from tfnp_magic.views.perfetto import write
+        from tfnp_magic.views.timeline.perfetto import write
 
         write(self, path)
 

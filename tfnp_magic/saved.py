@@ -8,7 +8,7 @@ JSON in UTF-8, in gzip where the path ends in ``.gz`` (reading looks at the cont
      "recording": {"title": "In[3]", "source": "%%interop_trace\n…", "ledger": […], …}}
 
 ``recording`` has the fields of `Recording`, and its parts those of `Crossing`, `Place`,
-`Moment` and so on, as objects with the fields' names: see `tfnp_magic.plain`. Bytes,
+`Moment` and so on, as objects with the fields' names: see `tfnp_magic.plain_data`. Bytes,
 nanoseconds and counts are whole numbers; ``null`` is what was not known. The source
 ``(other lines)``, line 0, is that of all lines beyond those that a trace tells apart
 (`tfnp_magic.model.OTHER_LINES`). ``shapes`` is a list
@@ -39,7 +39,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from tfnp_magic import __version__
-from tfnp_magic.plain import LARGEST, Misfit, form_of
+from tfnp_magic.plain_data import LARGEST, Misfit, form_of
 from tfnp_magic.recording import Recording
 
 FORMAT = "tfnp_magic recording"

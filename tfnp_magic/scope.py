@@ -8,10 +8,10 @@ from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tfnp_magic.budget import Budget
-    from tfnp_magic.driving import Driver
-    from tfnp_magic.lanes import Lane
-    from tfnp_magic.recorder import Recorder
+    from tfnp_magic.driving.driver import Driver
+    from tfnp_magic.recorder.budget import Budget
+    from tfnp_magic.recorder.lanes import Lane
+    from tfnp_magic.recorder.recorder import Recorder
 
     Before = tuple[Token[tuple[int, ...]], Token[Driver | None], tuple[int, ...] | None]
 
@@ -86,7 +86,7 @@ class _PerThread(threading.local):
         The time that this may take; None without a bound.
     owners
         Tokens of the traces that this thread works for at the moment, where its own context
-        does not tell; None otherwise. See `tfnp_magic.driving.working_for`.
+        does not tell; None otherwise. See `tfnp_magic.driving.driver.begin_work_for`.
     driver
         What drives it then.
     lane

@@ -10,16 +10,16 @@ from types import TracebackType
 from tfnp_magic import __version__, progress, runtime
 from tfnp_magic.blind_spots import not_seen
 from tfnp_magic.facts import tensorflow_is_loaded
+from tfnp_magic.frames.site import Label
 from tfnp_magic.guards import FORBID, WARN, Guard, InteropError, rules_of
 from tfnp_magic.importing import ImportWatch, tensorflow_is_installed
+from tfnp_magic.in_graphs.profiling import Look, profiler
 from tfnp_magic.interrupts import covered_from_entry, raised_by_signal
 from tfnp_magic.probes import carriers, probes
-from tfnp_magic.profiling import Look, profiler
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.recorder import Recorder
+from tfnp_magic.recorder.seen import clock
 from tfnp_magic.recording import Recording
 from tfnp_magic.scope import Scope, inner
-from tfnp_magic.seen import clock
-from tfnp_magic.site import Label
 from tfnp_magic.values import SAMPLE
 
 INSTALL_HINT = (
@@ -44,7 +44,7 @@ class Trace:
     Parameters
     ----------
     cell_files
-        File names that the traced code's code objects carry; see `tfnp_magic.site.Sources`.
+        File names that the traced code's code objects carry; see `tfnp_magic.frames.site.Sources`.
     title
         What the user calls the traced code.
     source

@@ -1,7 +1,7 @@
 """Where the time of one more conversion goes: ``python -m tests.benchmarks.shares``.
 
-Each part of what `tfnp_magic.lanes` does for one more ``t.numpy()`` is run alone, in a trace,
-and timed: medians of several rounds, less what an empty loop takes.
+Each part of what `tfnp_magic.recorder.lanes` does for one more ``t.numpy()`` is run alone, in a
+trace, and timed: medians of several rounds, less what an empty loop takes.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ import pytest
 import tfnp_magic
 from tests.golden.recordings import HOSTILE
 from tfnp_magic.views.lines import Amount
-from tfnp_magic.views.merged_spread import COUNT, TIME, Spread, spread_of
-from tfnp_magic.views.merged_text import report
-from tfnp_magic.views.merged_wording import engines_text
+from tfnp_magic.views.merged.spread import COUNT, TIME, Spread, spread_of
+from tfnp_magic.views.merged.text import report
+from tfnp_magic.views.merged.wording import engines_text
 from tfnp_magic.views.wording import width_of
 
 from . import recordings

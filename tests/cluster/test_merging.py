@@ -11,7 +11,7 @@ import pytest
 
 import tfnp_magic
 from tfnp_magic.model import Place, Site
-from tfnp_magic.views.merged import ENGINE_COLUMNS
+from tfnp_magic.views.merged.frames import ENGINE_COLUMNS
 from tfnp_magic.views.summary import COLUMNS
 
 from . import recordings

@@ -18,7 +18,7 @@ import tfnp_magic
 from tests.contract.arrays import aligned, misaligned
 from tests.contract.cells import traced_cell
 from tfnp_magic.advice import findings
-from tfnp_magic.budget import ALWAYS
+from tfnp_magic.recorder.budget import ALWAYS
 from tfnp_magic.values import SAMPLE, merge
 
 _numbers = itertools.count(1)
@@ -346,7 +346,7 @@ def test_of_nested_traces_each_has_at_least_what_it_asked_for():
 
 def test_in_a_loop_the_comparison_keeps_within_its_time_and_says_so(monkeypatch):
     """The first casts are compared in any case; of the others, the elements are counted."""
-    monkeypatch.setattr("tfnp_magic.budget.Budget.has_time", lambda self: False)
+    monkeypatch.setattr("tfnp_magic.recorder.budget.Budget.has_time", lambda self: False)
     tensor, array = tf.constant(np.ones(100, "f4")), np.full(100, 0.1)
     for check_values, checked in (("sample", ALWAYS * 100), ("all", 70 * 100)):
         with tfnp_magic.trace(check_values=check_values) as recording:

@@ -20,7 +20,7 @@ from tensorflow.python.eager.polymorphic_function import polymorphic_function, t
 import tfnp_magic
 from tests.contract.arrays import misaligned
 from tests.contract.cells import traced_cell
-from tfnp_magic.function_calls import FunctionCounter
+from tfnp_magic.driving.function_calls import FunctionCounter
 from tfnp_magic.probes import functions
 
 TO_TF, TO_NP = "numpy → tensorflow", "tensorflow → numpy"

@@ -17,10 +17,11 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import tfnp_magic
 from tests.contract.conftest import owners_now
-from tfnp_magic import extension, facts, runtime, scope
+from tfnp_magic import facts, runtime, scope
 from tfnp_magic.probes import constructor, probes
 from tfnp_magic.probes.patch import AttributePatch
 from tfnp_magic.probes.slot import check_support
+from tfnp_magic.shell import extension
 
 SEQUENCES = 1000
 MANY = 100_000
@@ -298,7 +299,7 @@ def test_thread_of_the_cell_is_heard_and_an_older_thread_is_left_out():
 
 
 def test_failing_recorder_leaves_the_users_value_and_says_what_was_lost(monkeypatch):
-    from tfnp_magic.recorder import Recorder
+    from tfnp_magic.recorder.recorder import Recorder
 
     def broken(self, frame, seen):
         raise ZeroDivisionError("ours")

@@ -21,7 +21,8 @@ from tensorflow.python.profiler import profiler_v2
 
 import tfnp_magic
 from tests.contract.cells import traced_cell
-from tfnp_magic import in_graphs, profiling
+from tfnp_magic import in_graphs
+from tfnp_magic.in_graphs import profiling
 from tfnp_magic.model import IN_GRAPH
 
 CELL = "<cell of graphs>"

@@ -19,8 +19,8 @@ from IPython.core.interactiveshell import InteractiveShell
 import tfnp_magic
 from tests.contract.arrays import aligned, misaligned, shares_by_flipping
 from tests.contract.cells import traced_cell
-from tfnp_magic import extension
 from tfnp_magic.advice import findings
+from tfnp_magic.shell import extension
 from tfnp_magic.whos import take_inventory
 
 TITLE = "In[3]"

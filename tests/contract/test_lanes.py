@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 import tfnp_magic
+from tfnp_magic.frames.standing import Standings
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.recorder import Recorder
 from tfnp_magic.scope import inner
-from tfnp_magic.standing import Standings
 
 from .arrays import aligned, misaligned
 

@@ -14,7 +14,8 @@ from tensorflow.python.training import py_checkpoint_reader
 
 import tfnp_magic
 from tests.contract.arrays import aligned, misaligned
-from tfnp_magic import probes, route
+from tfnp_magic import probes
+from tfnp_magic.frames import route
 from tfnp_magic.probes import (
     callbacks,
     checkpoint,

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tests.contract.notebook import Notebook, crossings, lines_of, share
 from tests.contract.row import TO_NP, TO_TF
 from tfnp_magic.activity import Pipeline
-from tfnp_magic.pipelines import _MOST_ELEMENTS, pipelines_of
+from tfnp_magic.driving.pipelines import _MOST_ELEMENTS, pipelines_of
 from tfnp_magic.probes import probes
 from tfnp_magic.probes.contents import Contents
 from tfnp_magic.scope import overhearing

@@ -16,7 +16,7 @@ from tensorflow.python.ops import script_ops
 import tfnp_magic
 from tests.contract.notebook import Notebook, crossings, lines_of, share
 from tests.contract.row import FROM_PY, TO_NP, TO_TF
-from tfnp_magic.callers import callers
+from tfnp_magic.driving.callers import callers
 from tfnp_magic.probes.python_functions import PlainFunctions, generators_of
 
 ROW = 64 * 4

@@ -23,7 +23,7 @@ from tests.contract.arrays import aligned, at_offset, misaligned
 from tests.contract.ops import ops_that_wait
 from tfnp_magic import runtime
 from tfnp_magic.whos import take_inventory
-from tfnp_magic.whos_look import REFUSED
+from tfnp_magic.whos.look import REFUSED
 
 F = np.arange(200, dtype="f4").reshape(50, 4)
 D = F.astype("f8")

@@ -19,10 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.contract.ops import ops_of
-from tfnp_magic import whos, whos_deep
+from tfnp_magic import whos
+from tfnp_magic.whos import deep as looking_deep
 from tfnp_magic.whos import take_inventory
-from tfnp_magic.whos_deep import Walk
-from tfnp_magic.whos_readers import is_known, known_types
+from tfnp_magic.whos.deep import Walk
+from tfnp_magic.whos.readers import is_known, known_types
 
 
 def through(**namespace):
@@ -215,7 +216,7 @@ def test_one_object_is_one_row_with_its_other_names():
     found = deep(a=A, params={"w": [A, A]}, pair=Pair(A, 1))
     (row,) = found.rows
     assert (row.name, row.also) == ("a", ("pair.left", "params['w'][0]"))
-    assert found.held_bytes == A.nbytes
+    assert sum(found.held.values()) == A.nbytes
     assert "= pair.left, params['w'][0]" in repr(found)
     assert found.to_frame()["also"].tolist() == ["pair.left, params['w'][0]"]
 
@@ -569,7 +570,7 @@ def test_plain_values_are_passed_over_without_a_look_at_each():
 
 
 def test_that_there_were_too_many_objects_is_said(monkeypatch):
-    monkeypatch.setattr(whos_deep, "MOST_OBJECTS", 100)
+    monkeypatch.setattr(looking_deep, "MOST_OBJECTS", 100)
     found = deep(records=[[n, np.zeros(1)] for n in range(200)], z=np.zeros(1))
     assert found.remarks == (
         "Not all was looked at: looking ended after 100 objects inside of others, in records. "
@@ -583,7 +584,7 @@ def test_that_there_were_too_many_objects_is_said(monkeypatch):
 
 @pytest.mark.parametrize("values", [list(range(100_000)), dict.fromkeys(range(100_000))])
 def test_that_there_were_too_many_values_is_said(monkeypatch, values):
-    monkeypatch.setattr(whos_deep, "MOST_VALUES", 50_000)
+    monkeypatch.setattr(looking_deep, "MOST_VALUES", 50_000)
     (remark,) = deep(values=values, z=np.zeros(1)).remarks
     assert "after 50,000 plain values, in values." in remark
     assert not deep(values=list(range(50_000))).remarks

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.unit.ledgers import recordings as any_recordings
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Place, Site
 from tfnp_magic.recording import Recording
-from tfnp_magic.views.annotated import AROUND, MOST_LINES, WHOLE, code_text
-from tfnp_magic.views.annotated_html import annotated_html
-from tfnp_magic.views.annotated_text import annotated_text, mark_of
+from tfnp_magic.views.annotated.html import annotated_html
+from tfnp_magic.views.annotated.rows import AROUND, MOST_LINES, WHOLE, code_text
+from tfnp_magic.views.annotated.text import annotated_text, mark_of
 from tfnp_magic.views.wording import width_of
 
 from . import recordings

@@ -9,7 +9,7 @@ from hypothesis import given
 from tests.unit.ledgers import recordings as any_recordings
 from tfnp_magic.model import Place, Site
 from tfnp_magic.recording import Recording
-from tfnp_magic.views.annotated_html import annotated_html
+from tfnp_magic.views.annotated.html import annotated_html
 from tfnp_magic.views.wording import plain
 
 from . import recordings

@@ -25,11 +25,11 @@ from tfnp_magic.model import (
     Site,
 )
 from tfnp_magic.recording import Recording
-from tfnp_magic.views.axis import ticks_of
-from tfnp_magic.views.lanes import LANES, Span, bars_of, lane_of, lanes_of, span_of
-from tfnp_magic.views.strip import BAR, BASELINE, HEIGHT, svg
-from tfnp_magic.views.timeline_html import BARS, timeline_html
-from tfnp_magic.views.timeline_text import timeline_text
+from tfnp_magic.views.timeline.axis import ticks_of
+from tfnp_magic.views.timeline.html import BARS, timeline_html
+from tfnp_magic.views.timeline.lanes import LANES, Span, bars_of, lane_of, lanes_of, span_of
+from tfnp_magic.views.timeline.strip import BAR, BASELINE, HEIGHT, svg
+from tfnp_magic.views.timeline.text import timeline_text
 from tfnp_magic.views.wording import width_of
 
 from . import recordings

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tfnp_magic.views.whos_html import html
-from tfnp_magic.views.whos_text import text
+from tfnp_magic.views.whos.html import html
+from tfnp_magic.views.whos.text import text
 from tfnp_magic.views.wording import width_of
 from tfnp_magic.whos import Group, Holding, Inventory
-from tfnp_magic.whos_look import Conversion
+from tfnp_magic.whos.look import Conversion
 
 from .conftest import EXPECTED
 

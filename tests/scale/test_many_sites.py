@@ -17,9 +17,9 @@ from tests.unit.test_recorder import Traced as Fed
 from tests.unit.test_recorder import seen as seen_as
 from tfnp_magic.advice.finding import where
 from tfnp_magic.model import MAX_SITES, NUMPY_TO_TENSORFLOW, OTHER_LINES, TENSORFLOW_TO_NUMPY
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.recorder import Recorder
 from tfnp_magic.recording import Recording
-from tfnp_magic.views import timeline
+from tfnp_magic.views.timeline import rows
 
 LINES = 50_000
 MOST_BYTES = 50_000_000
@@ -119,7 +119,7 @@ def test_nothing_is_dropped_as_long_as_there_is_room():
 
 
 def test_two_runs_are_compared_where_lines_were_dropped(monkeypatch):
-    monkeypatch.setattr("tfnp_magic.spots.MAX_SITES", 3)
+    monkeypatch.setattr("tfnp_magic.frames.spots.MAX_SITES", 3)
     recordings = []
     for lines in (5, 7):
         traced = Traced()
@@ -135,8 +135,8 @@ def test_two_runs_are_compared_where_lines_were_dropped(monkeypatch):
 
 
 def test_beyond_the_sites_only_so_many_routes_are_told_apart(monkeypatch):
-    monkeypatch.setattr("tfnp_magic.spots.MAX_SITES", 1)
-    monkeypatch.setattr("tfnp_magic.spots._MOST_ROUTES", 1)
+    monkeypatch.setattr("tfnp_magic.frames.spots.MAX_SITES", 1)
+    monkeypatch.setattr("tfnp_magic.frames.spots._MOST_ROUTES", 1)
     traced = Traced()
     traced.run_cell("convert(seen())\nconvert(seen())\nconstant(seen())\nconstant(seen())")
     first, second, third = traced.recording.ledger
@@ -148,8 +148,9 @@ def test_beyond_the_sites_only_so_many_routes_are_told_apart(monkeypatch):
 
 
 def test_functions_models_and_pipelines_of_very_many_sites_are_told_together(monkeypatch):
-    for module in ("spots", "function_calls", "model_calls", "pipelines"):
-        monkeypatch.setattr(f"tfnp_magic.{module}.MAX_SITES", 3)
+    monkeypatch.setattr("tfnp_magic.frames.spots.MAX_SITES", 3)
+    for module in ("function_calls", "model_calls", "pipelines"):
+        monkeypatch.setattr(f"tfnp_magic.driving.{module}.MAX_SITES", 3)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     names = {
         "tf": tf, "double": tf.function(lambda x: x * 2), "t": tf.constant(1.0),
@@ -174,7 +175,7 @@ def test_functions_models_and_pipelines_of_very_many_sites_are_told_together(mon
 
 
 def test_spots_that_were_forgotten_are_the_same_sites_again(monkeypatch):
-    monkeypatch.setattr("tfnp_magic.spots._MOST_SPOTS", 2)
+    monkeypatch.setattr("tfnp_magic.frames.spots._MOST_SPOTS", 2)
     ledger = Traced().run_cell("for _ in range(4):\n" + "    convert(seen())\n" * 5)
     assert [crossing.count for crossing in ledger] == [4] * 5
 
@@ -204,10 +205,10 @@ def test_further_lines_are_named_without_a_number():
 
 def test_the_timeline_tries_no_more_lines_than_could_fit(monkeypatch):
     tried = []
-    width_of = timeline.width_of
-    monkeypatch.setattr(timeline, "width_of", lambda text: tried.append(text) or width_of(text))
+    width_of = rows.width_of
+    monkeypatch.setattr(rows, "width_of", lambda text: tried.append(text) or width_of(text))
     lane = SimpleNamespace(
         crossings=[crossing(line(n), "np.sqrt", TENSORFLOW_TO_NUMPY) for n in range(5_000)]
     )
-    assert timeline.places_of(lane, 12) == "0, 1, 2, …"
+    assert rows.places_of(lane, 12) == "0, 1, 2, …"
     assert len(tried) < 12

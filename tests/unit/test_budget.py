@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfnp_magic.budget import ALWAYS, GRACE_NS, SHARE, Budget
+from tfnp_magic.recorder.budget import ALWAYS, GRACE_NS, SHARE, Budget
 
 
 @pytest.fixture

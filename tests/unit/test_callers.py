@@ -7,9 +7,16 @@ import threading
 
 import pytest
 
-from tfnp_magic.callers import Call, Callers, Iteration
-from tfnp_magic.driving import NOBODY, Driver, either_of, working_for
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.driving.callers import Call, Callers, Iteration
+from tfnp_magic.driving.driver import (
+    NOBODY,
+    Driver,
+    begin_work_for,
+    either_of,
+    end_work,
+    work_here,
+)
+from tfnp_magic.recorder.recorder import Recorder
 from tfnp_magic.recording import Recording
 from tfnp_magic.scope import inner
 
@@ -206,12 +213,17 @@ def test_either_driver_belongs_to_the_traces_of_both(cell):
     assert either_of([one, one]) is one
 
 
-def test_thread_works_for_a_driver_until_the_block_is_left(cell):
+def test_thread_works_for_a_driver_until_the_work_ends(cell):
     (driver,) = cell.drivers(1)
-    with working_for(driver):
-        assert (inner.owners, inner.driver) == ((1,), driver)
-        with working_for(None):
-            assert inner.driver is driver
+    before = work_here()
+    begin_work_for(driver)
+    assert (inner.owners, inner.driver) == ((1,), driver)
+    nested = work_here()
+    begin_work_for(None)
+    assert inner.driver is driver
+    end_work(nested)
+    assert (inner.owners, inner.driver) == ((1,), driver)
+    end_work(before)
     assert (inner.owners, inner.driver) == (None, None)
 
 
@@ -222,8 +234,10 @@ def test_driven_function_of_the_cell_is_below_the_driving_line(cell):
         sites.append(cell.recorder.whereabouts(sys._getframe(1), "lowest")[0])
 
     (driver,) = cell.drivers(1)
-    with working_for(driver):
-        run(cell.file, "pass\npass\nnote()", note=note)
+    before = work_here()
+    begin_work_for(driver)
+    run(cell.file, "pass\npass\nnote()", note=note)
+    end_work(before)
     run(cell.file, "pass\npass\nnote()", note=note)
     (driven, free) = sites
     assert (driven.line.line, driven.inner.line) == (1, 3)

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
-from tfnp_magic.comments import (
+from tfnp_magic.cell_text.comments import (
     MARK,
     NotAnnotated,
     annotated,
@@ -307,7 +307,7 @@ def test_a_cell_that_is_not_understood_gets_no_comments(cell, reason):
 
 
 def test_a_comment_that_would_change_the_code_is_not_written(monkeypatch):
-    monkeypatch.setattr("tfnp_magic.comments.comment_on", lambda crossings: "3\ny = 2")
+    monkeypatch.setattr("tfnp_magic.cell_text.comments.comment_on", lambda crossings: "3\ny = 2")
     with pytest.raises(NotAnnotated, match="comments would change what its code does"):
         with_comments("x = f(a)", 1)
 

@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 import pytest
 
-from tfnp_magic.handed import handed_instead, was_handed_as_argument
+from tfnp_magic.frames.handed import handed_instead, was_handed_as_argument
 
 from .frames import LIBRARY, run
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from tfnp_magic import budget, hazards
+from tfnp_magic import hazards
 from tfnp_magic.hazards import (
     _MOST,
     WHOLE,
@@ -25,6 +25,7 @@ from tfnp_magic.hazards import (
     shared_with,
 )
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Place, Site
+from tfnp_magic.recorder import budget
 from tfnp_magic.recording import Recording
 
 from .arrays import flat_arrays, layouts

@@ -10,7 +10,7 @@ import textwrap
 
 import pytest
 
-from tfnp_magic.hushed import hushed
+from tfnp_magic.in_graphs.hushed import hushed
 
 CHATTER = re.compile(rb"\bchatter\.cc:\d+\] ")
 
@@ -40,7 +40,7 @@ def test_no_descriptor_is_left_open(capfd):
 def test_a_process_without_an_error_stream_goes_on():
     code = """
         import os, re
-        from tfnp_magic.hushed import hushed
+        from tfnp_magic.in_graphs.hushed import hushed
         os.close(2)
         with hushed(re.compile(b"x")):
             print("ran")

@@ -12,7 +12,7 @@ import weakref
 import numpy as np
 import pytest
 
-from tfnp_magic.into import CONVERTERS, dtype_in, into_of, names_dtype
+from tfnp_magic.frames.into import CONVERTERS, dtype_in, into_of, names_dtype
 
 from .frames import new_cell_file, run
 

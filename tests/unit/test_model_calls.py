@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tfnp_magic.activity import ModelCalls
+from tfnp_magic.driving.model_calls import RunningCall, Validation
 from tfnp_magic.model import Place, Site
-from tfnp_magic.model_calls import RunningCall, Validation
 
 
 class Counts:

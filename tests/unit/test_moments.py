@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from tests.golden.recordings import crossing, line
 from tfnp_magic import tracing
-from tfnp_magic.ledger import count, uncount
 from tfnp_magic.model import MAX_MOMENTS, NUMPY_TO_TENSORFLOW, Cast, Move, Storage, Verdict
-from tfnp_magic.moments import MomentLog
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.ledger import count, uncount
+from tfnp_magic.recorder.moments import MomentLog
+from tfnp_magic.recorder.recorder import Recorder
+from tfnp_magic.recorder.seen import Seen
 from tfnp_magic.recording import Recording
 from tfnp_magic.scope import Scope
-from tfnp_magic.seen import Seen
 
 from .frames import new_cell_file
 

@@ -14,8 +14,8 @@ from tests.golden import recordings
 from tests.golden.recordings import HOSTILE, crossing, line
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, TENSORFLOW_TO_NUMPY, Moment, Place, Site
 from tfnp_magic.recording import Recording
-from tfnp_magic.views.lanes import lane_of
-from tfnp_magic.views.perfetto import slices_of
+from tfnp_magic.views.timeline.lanes import lane_of
+from tfnp_magic.views.timeline.perfetto import slices_of
 
 
 def two_lanes():

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfnp_magic import progress, showing
+from tfnp_magic import progress
+from tfnp_magic.shell import showing
 
 
 class FakeClock:

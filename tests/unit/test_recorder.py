@@ -19,9 +19,9 @@ from tfnp_magic.model import (
     TENSORFLOW_TO_PYTHON,
     Storage,
 )
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.recorder import Recorder
+from tfnp_magic.recorder.seen import Seen
 from tfnp_magic.recording import Recording
-from tfnp_magic.seen import Seen
 from tfnp_magic.verdict import of_dropped_view, of_kept_view
 
 from .frames import LIBRARY, MODULE, new_cell_file, run

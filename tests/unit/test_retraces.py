@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfnp_magic.activity import Retrace
-from tfnp_magic.retraces import (
+from tfnp_magic.driving.retraces import (
     MAX_COMPARED,
     MAX_SAMPLES,
     NEST,

@@ -11,8 +11,8 @@ import weakref
 import numpy as np
 import pytest
 
-from tfnp_magic.route import Route, reader_of, route_of
-from tfnp_magic.site import stand
+from tfnp_magic.frames.route import Route, reader_of, route_of
+from tfnp_magic.frames.site import stand
 
 from .frames import LIBRARY, MODULE, new_cell_file, run
 

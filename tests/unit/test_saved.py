@@ -25,7 +25,7 @@ import tfnp_magic
 from tests.golden import recordings
 from tfnp_magic import RecordingFileError, activity, load, saved
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Crossing, Moment, Place
-from tfnp_magic.plain import LARGEST, Misfit, form_of
+from tfnp_magic.plain_data import LARGEST, Misfit, form_of
 from tfnp_magic.recording import Recording
 from tfnp_magic.values import ValueChange
 from tfnp_magic.views import html, text

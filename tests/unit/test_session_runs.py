@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfnp_magic import session_runs
 from tfnp_magic.advice import KINDS
-from tfnp_magic.defaults import InteropTrace
 from tfnp_magic.model import IN_GRAPH, Crossing, Place, Site
 from tfnp_magic.recording import Recording
-from tfnp_magic.session_runs import SessionRuns
+from tfnp_magic.shell import session_runs
+from tfnp_magic.shell.defaults import InteropTrace
+from tfnp_magic.shell.session_runs import SessionRuns
 from tfnp_magic.tracing import CHECKS
 from tfnp_magic.views.lines import figures_of, lines_of
-from tfnp_magic.views.session import COLUMNS
-from tfnp_magic.views.session_lines import table_of
-from tfnp_magic.views.session_wording import _IN_A_FEW_WORDS, footer_text
+from tfnp_magic.views.session.frames import COLUMNS
+from tfnp_magic.views.session.lines import table_of
+from tfnp_magic.views.session.wording import _IN_A_FEW_WORDS, footer_text
 
 from .ledgers import recordings
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import tfnp_magic.probes.patch
-from tfnp_magic.handed import was_handed_over
-from tfnp_magic.site import Sources, is_library, is_own, stand
+from tfnp_magic.frames.handed import was_handed_over
+from tfnp_magic.frames.site import Sources, is_library, is_own, stand
 
 from .frames import LIBRARY, MODULE, new_cell_file, run
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfnp_magic.whos import take_inventory
-from tfnp_magic.whos_choosing import (
+from tfnp_magic.whos.choosing import (
     ORDERS,
     Choice,
     InventoryError,
@@ -16,7 +16,7 @@ from tfnp_magic.whos_choosing import (
     places_of,
     sorter_of,
 )
-from tfnp_magic.whos_look import Holding
+from tfnp_magic.whos.look import Holding
 
 
 def on(device, backing=""):

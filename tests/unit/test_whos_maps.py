@@ -16,9 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfnp_magic import whos_maps
-from tfnp_magic.whos import take_inventory
-from tfnp_magic.whos_maps import Stretch, stretches
+from tfnp_magic.whos import maps, take_inventory
+from tfnp_magic.whos.maps import Stretch, stretches
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists("/proc/self/maps"), reason="needs Linux's table of maps"
@@ -56,7 +55,7 @@ def test_two_maps_of_a_file_are_a_group_and_count_once(path):
 def test_they_share_where_their_ranges_of_the_file_overlap(path):
     first, last = open_map(path, shape=(6_000,)), open_map(path, offset=20_000)
     assert names_of_groups(first=first, last=last) == [("first", "last")]
-    assert take_inventory({"first": first, "last": last}).held_bytes == 4 * FLOATS
+    assert sum(take_inventory({"first": first, "last": last}).held.values()) == 4 * FLOATS
     assert not names_of_groups(first=first[:5_000], last=last)
     assert names_of_groups(first=first[:5_001], last=last) == [("first", "last")]
 
@@ -98,7 +97,7 @@ def test_a_private_map_may_share_with_the_others_and_counts_in_full(path):
     found = take_inventory({"a": a, "private": private})
     (group,) = found.groups
     assert (group.names, group.certain) == (("a", "private"), False)
-    assert found.held_bytes == 2 * 4 * FLOATS
+    assert sum(found.held.values()) == 2 * 4 * FLOATS
 
 
 def test_private_maps_share_nothing_among_themselves_but_with_their_views(path):
@@ -192,7 +191,7 @@ def test_looking_touches_no_page_of_a_large_file(tmp_path):
     found = take_inventory({"a": a, "b": b, "every": a[::4096]})
     _ = repr(found)
     assert _resident() - before < 50_000_000
-    assert found.held_bytes == 10_000_000_000
+    assert sum(found.held.values()) == 10_000_000_000
     assert found.groups[0].names == ("a", "b", "every")
 
 
@@ -212,7 +211,7 @@ def test_looking_keeps_no_map_open(path):
 
 def test_the_table_is_read_only_where_a_map_is_listed(path, monkeypatch):
     asked = []
-    monkeypatch.setattr(whos_maps, "stretches", lambda: asked.append(1) or [])
+    monkeypatch.setattr(maps, "stretches", lambda: asked.append(1) or [])
     take_inventory({"a": np.zeros(3), "b": np.frombuffer(b"x" * 8)})
     assert not asked
     take_inventory({"a": open_map(path)})
@@ -221,7 +220,7 @@ def test_the_table_is_read_only_where_a_map_is_listed(path, monkeypatch):
 
 @pytest.mark.parametrize("table", ["/no/such/table", os.devnull])
 def test_without_the_table_maps_of_a_file_are_not_found_to_share(path, monkeypatch, table):
-    monkeypatch.setattr(whos_maps, "_TABLE", table)
+    monkeypatch.setattr(maps, "_TABLE", table)
     a = open_map(path)
     assert names_of_groups(a=a, view=a[5:], b=open_map(path)) == [("a", "view")]
 
@@ -244,7 +243,7 @@ def test_stretches_are_read_from_the_kernels_table(path):
     address = a.ctypes.data
     (found,) = (one for one in stretches() if one.start <= address < one.stop)
     assert (found.offset + address - found.start, found.is_shared) == (8_192, True)
-    assert whos_maps._of_line("7f00-7f10 rw-p 00000000 00:00 0 ") is None
-    assert whos_maps._of_line("7f00-7f10 r--p 00001000 fe:00 21486 /a b (deleted)\n") == Stretch(
+    assert maps._of_line("7f00-7f10 rw-p 00000000 00:00 0 ") is None
+    assert maps._of_line("7f00-7f10 r--p 00001000 fe:00 21486 /a b (deleted)\n") == Stretch(
         0x7F00, 0x7F10, 0x1000, "fe:00 21486", False
     )

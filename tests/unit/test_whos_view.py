@@ -7,14 +7,14 @@ import re
 import numpy as np
 import pytest
 
-from tfnp_magic.views.whos_cells import cells_of, rows_shown, signs_meant
-from tfnp_magic.views.whos_converting import in_full, reasons, told
-from tfnp_magic.views.whos_html import html
-from tfnp_magic.views.whos_text import fitted, text
-from tfnp_magic.views.whos_words import hidden, listed, remarks, totals, warnings
+from tfnp_magic.views.whos.cells import cells_of, rows_shown, signs_meant
+from tfnp_magic.views.whos.converting import in_full, reasons, told
+from tfnp_magic.views.whos.html import html
+from tfnp_magic.views.whos.text import fitted, text
+from tfnp_magic.views.whos.words import hidden, listed, remarks, totals, warnings
 from tfnp_magic.views.wording import width_of
 from tfnp_magic.whos import Group, Holding, Inventory, take_inventory
-from tfnp_magic.whos_look import Conversion
+from tfnp_magic.whos.look import Conversion
 
 VIEW = Conversion("np.asarray", "view", 0, 0, "observed", "host memory, read in place")
 COPY = Conversion(".numpy()", "copy", 4_000_000, 0, "inferred", "`.numpy()` always copies")

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tfnp_magic.cell_text.writes import lines_that_write, names_of
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Hazard, Place, Site
-from tfnp_magic.writes import lines_that_write, names_of
 
 
 def at(line, source="In[3]"):

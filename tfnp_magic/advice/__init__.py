@@ -1,4 +1,10 @@
-"""From a recording to what its reader should know first, ranked by harm. Pure."""
+"""From a recording to what its reader should know first, ranked by harm. Pure.
+
+`finding` is what a finding is, `rank` says which is worse. `casts`, `graphs`, `loops`, `memory`,
+`models`, `printing` and `repeated` each find one kind of trouble. `instead` is what to write, for
+which `around` finds the loop that a line stands in and `expressions` what was converted; `phrases`
+are words on figures.
+"""
 
 from __future__ import annotations
 

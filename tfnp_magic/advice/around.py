@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_NOT_PYTHON = re.compile(r"^\s*(%|!)", re.MULTILINE)
+from tfnp_magic.cell_text.syntax import tree_of
 
 
 def loop_around(source: str, line: int) -> int | None:
@@ -72,23 +71,22 @@ class _Loop(NamedTuple):
 
 
 def _loop(source: str, line: int) -> _Loop | None:
-    return next((loop for loop in _parsed(source)[1] if loop.first <= line <= loop.last), None)
+    return next((loop for loop in _loops(source) if loop.first <= line <= loop.last), None)
 
 
 @functools.lru_cache(maxsize=16)
-def _parsed(source: str) -> tuple[ast.AST, tuple[_Loop, ...]]:
-    """The cell's tree, and all its loops and comprehensions, the shortest first."""
-    lines = [_blanked(line) for line in source.split("\n")]
-    try:
-        tree = ast.parse("\n".join(lines))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # a magic's own syntax
-        return ast.Module([], []), ()
+def _loops(source: str) -> tuple[_Loop, ...]:
+    """All loops and comprehensions of a cell, the shortest first."""
     found = (
         _Loop(node.lineno, node.end_lineno or node.lineno, node)
-        for node in ast.walk(tree)
+        for node in ast.walk(_tree_of(source))
         if isinstance(node, _LOOPS)
     )
-    return tree, tuple(sorted(found, key=lambda loop: loop.last - loop.first))
+    return tuple(sorted(found, key=lambda loop: loop.last - loop.first))
+
+
+def _tree_of(source: str) -> ast.AST:
+    return tree_of(source) or ast.Module([], [])
 
 
 _LOOPS = (
@@ -96,19 +94,10 @@ _LOOPS = (
 )  # fmt: skip
 
 
-def _blanked(line: str) -> str:
-    """The line, or a statement in place of a magic: it may be all that a block holds."""
-    if not _NOT_PYTHON.match(line):
-        return line
-    if line.startswith("%%"):
-        return ""
-    return line[: len(line) - len(line.lstrip())] + "pass"
-
-
 @functools.lru_cache(maxsize=16)
 def _declared(source: str) -> frozenset[str]:
     """Names that functions of the cell may bind outside of themselves."""
-    nodes = ast.walk(_parsed(source)[0])
+    nodes = ast.walk(_tree_of(source))
     return frozenset(
         name
         for node in nodes

@@ -6,6 +6,8 @@ import ast
 import functools
 from collections.abc import Callable, Iterator
 
+from tfnp_magic.cell_text.syntax import parsed
+
 MAX_WIDTH = 40
 """Characters of an expression that a sentence can hold."""
 
@@ -106,14 +108,7 @@ def filled_by(code: str) -> str:
 def _tree(code: str) -> ast.AST:
     """The line's tree; a header's as well, of which the line is only the beginning."""
     texts = (code, f"{code} pass", f"{code.removeprefix('el')} pass")
-    return next(filter(None, map(_parsed, texts)), ast.Module([], []))
-
-
-def _parsed(text: str) -> ast.AST | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # a part of a statement
-        return None
+    return next(filter(None, map(parsed, texts)), ast.Module([], []))
 
 
 def _walk(code: str) -> Iterator[ast.AST]:

@@ -13,10 +13,10 @@ from tfnp_magic.guards.rules import FORBID, LATE, STOP, WARN, Rule
 from tfnp_magic.guards.violations import Met, Violation, in_graph, retrace_of, violations_of
 
 if TYPE_CHECKING:
+    from tfnp_magic.driving.retraces import Difference
+    from tfnp_magic.frames.route import Route
     from tfnp_magic.model import Crossing, Site, Verdict
-    from tfnp_magic.retraces import Difference
-    from tfnp_magic.route import Route
-    from tfnp_magic.seen import Seen
+    from tfnp_magic.recorder.seen import Seen
 
 
 class InteropError(Exception):

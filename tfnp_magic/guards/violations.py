@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from tfnp_magic.advice import findings
 from tfnp_magic.advice.finding import where
 from tfnp_magic.advice.graphs import instead_of_retracing
+from tfnp_magic.driving.retraces import Difference, Reasons
 from tfnp_magic.figures import bytes_text
 from tfnp_magic.guards.rules import MOVES
-from tfnp_magic.ledger import count, crossing_of
 from tfnp_magic.model import GRAPH, Crossing, Site, Verdict, kind_of_move
+from tfnp_magic.recorder.ledger import count, crossing_of
 from tfnp_magic.recording import Recording
-from tfnp_magic.retraces import Difference, Reasons
 
 if TYPE_CHECKING:
     from tfnp_magic.activity import Retrace
-    from tfnp_magic.route import Route
-    from tfnp_magic.seen import Seen
+    from tfnp_magic.frames.route import Route
+    from tfnp_magic.recorder.seen import Seen
 
 
 class Met(NamedTuple):

@@ -1,9 +1,10 @@
 """What graphs cast and moved while they ran, as TensorFlow's own profiler saw it.
 
 ``timeline`` reads a profile; ``steps`` finds the call behind each run of a graph; ``casts`` and
-``moves`` pick out what happened to data, with the help of the functions' ``nodes``;
-``crossings`` adds it to a recording. ``calls`` and ``library`` are what our probes and
-TensorFlow's runtime know.
+``moves`` pick out what happened to data (a ``ran`` each), with the help of the functions' ``nodes``
+and their ``shapes``; ``asked`` tells what the user wrote from what a library did; ``crossings``
+adds it to a recording. ``calls`` and ``library`` are what our probes and TensorFlow's runtime know.
+``profiling`` runs the profiler, ``hushed`` so that it writes nothing below a cell.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tfnp_magic.model import Crossing
 
 if TYPE_CHECKING:
     from tfnp_magic.in_graphs.calls import Call
-    from tfnp_magic.recorder import Recorder
+    from tfnp_magic.recorder.recorder import Recorder
 
 
 @dataclasses.dataclass

@@ -7,8 +7,9 @@ import functools
 import itertools
 import linecache
 
+from tfnp_magic.cell_text.syntax import parsed
+from tfnp_magic.frames.site import is_library
 from tfnp_magic.in_graphs.nodes import Line
-from tfnp_magic.site import is_library
 
 _WORDS = ("cast", "astype", "convert")
 """One of them is in the name of whatever casts because it was asked to."""
@@ -56,11 +57,9 @@ def _statement_at(filename: str, number: int) -> str:
 @functools.lru_cache(maxsize=64)
 def _statements(source: str) -> list[tuple[int, int]]:
     """First and last lines of a source's statements; of compound ones, of their heads alone."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return []
-    return [_lines_of(node) for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    tree = parsed(source)
+    nodes = ast.walk(tree) if tree is not None else ()
+    return [_lines_of(node) for node in nodes if isinstance(node, ast.stmt)]
 
 
 def _lines_of(node: ast.stmt) -> tuple[int, int]:

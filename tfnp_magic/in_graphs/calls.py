@@ -14,7 +14,7 @@ from tfnp_magic.model import Site
 if TYPE_CHECKING:
     from types import FrameType
 
-    from tfnp_magic.recorder import Recorder
+    from tfnp_magic.recorder.recorder import Recorder
 
 _Key = tuple["tuple[str, ...]", "tuple[str, ...]", "tuple[tuple[int, Site], ...]"]
 

@@ -17,7 +17,7 @@ from tfnp_magic.verdict import is_cast
 
 if TYPE_CHECKING:
     from tfnp_magic.in_graphs.calls import Call
-    from tfnp_magic.recorder import Recorder
+    from tfnp_magic.recorder.recorder import Recorder
 
 PROFILED = "profiled"
 """The evidence of TensorFlow's profiler."""

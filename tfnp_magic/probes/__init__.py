@@ -2,6 +2,19 @@
 
 To add one: a module with ``NAME`` and ``patches()``, a row in `CATALOGUE`, a row in
 the contract tests that makes it fire.
+
+Array to tensor: `constructor`, `fast_path`, `protos`, `baking` (constants of graphs),
+`graph_inputs`, `python_values`. Tensor to array: `buffer`, `reading`. Both ways: `dlpack`,
+`callbacks` and `python_functions` (Python in graphs), `interpreter` (TFLite), `checkpoint`,
+`sessions` (v1). Between devices: `devices`, `transfers`, `executes`, `optionals`, `waits`.
+What drives conversions, and for whom: `functions`, `forms`, `graphs`, `models`, `pipelines`,
+`iterations`, `contents` (of pipelines), `stands`, `tapes`, `threads`.
+
+All use `patch` (`awaited`: of a module that is yet to be imported) and `reporting`. What tells
+copies from views: `allocations` (NumPy's memory), `memory_copies` (C's ``memcpy``, by
+`loaded_libraries`) with `carried`, `memory_looks` and `looks`. `slot` and `machine_code` stand
+where no Python can. `sources`, `dtype_hints`, `arithmetic` and `unseen` say what was handed over,
+and what became of it where no probe sees that.
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ from tfnp_magic.probes.carried import Beginning, Places, Print, beginning_of, pr
 from tfnp_magic.probes.machine_code import Unsupported
 from tfnp_magic.probes.memory_copies import LEAST, Entries, MemoryCopies, check_support
 from tfnp_magic.probes.patch import AttributePatch, among_tensorflows, without_our_frame
-from tfnp_magic.recorder import Recorder
-from tfnp_magic.seen import Seen
+from tfnp_magic.recorder.recorder import Recorder
+from tfnp_magic.recorder.seen import Seen
 from tfnp_magic.verdict import INFERRED, OBSERVED, copied
 
 NAME = "constants' copies"

@@ -15,15 +15,15 @@ import numpy as np
 
 from tfnp_magic import runtime
 from tfnp_magic.facts import eager_tensor_type
-from tfnp_magic.lanes import learn, refuse
+from tfnp_magic.frames.route import BYTES_LIKE
 from tfnp_magic.probes.looks import is_second_look, note_look
 from tfnp_magic.probes.reporting import ask, fail, read_of, report
 from tfnp_magic.probes.slot import BufferSlot, PyBuffer
 from tfnp_magic.probes.waits import Arrival, arrive
-from tfnp_magic.recorder import Recorder
-from tfnp_magic.route import BYTES_LIKE
+from tfnp_magic.recorder.lanes import learn, refuse
+from tfnp_magic.recorder.recorder import Recorder
+from tfnp_magic.recorder.seen import Seen, clock
 from tfnp_magic.scope import lane_here, listeners, overhearing
-from tfnp_magic.seen import Seen, clock
 
 NAME = "buffer protocol"
 

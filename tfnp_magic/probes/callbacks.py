@@ -21,8 +21,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tfnp_magic.callers import callers
-from tfnp_magic.driving import NOBODY, Driver, begin_work_for, end_work, work_here
+from tfnp_magic.driving.callers import callers
+from tfnp_magic.driving.driver import NOBODY, Driver, begin_work_for, end_work, work_here
 from tfnp_magic.facts import eager_tensor_type, raw_value
 from tfnp_magic.hazards import shared_with
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
@@ -38,9 +38,9 @@ from tfnp_magic.probes.python_functions import (
 from tfnp_magic.probes.reporting import ask, attempt, report
 from tfnp_magic.probes.stands import Stands
 from tfnp_magic.probes.unseen import into_tensor, out_of_tensor
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.recorder import Recorder
+from tfnp_magic.recorder.seen import Seen
 from tfnp_magic.scope import listeners
-from tfnp_magic.seen import Seen
 from tfnp_magic.verdict import VIEW, shared
 
 NAME = "Python function in a graph"

@@ -10,13 +10,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from tfnp_magic.frames.site import is_library
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
 from tfnp_magic.probes.unseen import out_of_tensor
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.recorder import Recorder
+from tfnp_magic.recorder.seen import Seen, clock
 from tfnp_magic.scope import listeners
-from tfnp_magic.seen import Seen, clock
-from tfnp_magic.site import is_library
 
 NAME = "checkpoint reader"
 

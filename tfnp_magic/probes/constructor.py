@@ -18,7 +18,6 @@ from typing import Any, Final
 import numpy as np
 
 from tfnp_magic import runtime
-from tfnp_magic.comparing import cast_values
 from tfnp_magic.facts import (
     HOST,
     Span,
@@ -34,7 +33,6 @@ from tfnp_magic.facts import (
 )
 from tfnp_magic.hazards import shared_with
 from tfnp_magic.interrupts import covered_from_entry
-from tfnp_magic.lanes import Lane, learn
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Storage, is_host
 from tfnp_magic.probes.allocations import Taken, ring
 from tfnp_magic.probes.dtype_hints import default_of
@@ -56,9 +54,11 @@ from tfnp_magic.probes.sources import (
     parts_of,
 )
 from tfnp_magic.probes.waits import wait_before_placing
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.comparing import cast_values
+from tfnp_magic.recorder.lanes import Lane, learn
+from tfnp_magic.recorder.recorder import Recorder
+from tfnp_magic.recorder.seen import Seen, clock
 from tfnp_magic.scope import inner, lane_here, listeners
-from tfnp_magic.seen import Seen, clock
 from tfnp_magic.values import ValueChange, merge
 from tfnp_magic.verdict import (
     MIXED,

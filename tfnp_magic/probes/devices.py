@@ -21,8 +21,8 @@ from tfnp_magic.model import DEVICE_TO_DEVICE
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import ask, report
 from tfnp_magic.probes.waits import wait_before_copy
+from tfnp_magic.recorder.seen import Seen, clock
 from tfnp_magic.scope import listeners
-from tfnp_magic.seen import Seen, clock
 from tfnp_magic.verdict import of_device_copy
 
 NAME = "device copy"

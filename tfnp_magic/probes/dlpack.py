@@ -15,8 +15,8 @@ from tfnp_magic.hazards import shared_with
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, TENSORFLOW_TO_NUMPY, Storage
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
+from tfnp_magic.recorder.seen import Seen, clock
 from tfnp_magic.scope import listeners
-from tfnp_magic.seen import Seen, clock
 from tfnp_magic.verdict import OBSERVED, VIEW, copied, shared, unknown
 
 NAME = "DLPack"

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from tfnp_magic import runtime
-from tfnp_magic.comparing import cast_values
 from tfnp_magic.facts import (
     HOST,
     Span,
@@ -26,7 +25,6 @@ from tfnp_magic.facts import (
 )
 from tfnp_magic.guards.guard import InteropError
 from tfnp_magic.hazards import Shared, shared_with
-from tfnp_magic.lanes import Lane, learn
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, PYTHON_TO_TENSORFLOW, Storage, is_host
 from tfnp_magic.placement import placed_on
 from tfnp_magic.probes.allocations import Taken, ring, take
@@ -42,9 +40,11 @@ from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import array_facts, ask, fail, report, scalar_facts
 from tfnp_magic.probes.sources import dtype_name, is_array_like, numpy_memory
 from tfnp_magic.probes.transfers import Transfers, watch
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.comparing import cast_values
+from tfnp_magic.recorder.lanes import Lane, learn
+from tfnp_magic.recorder.recorder import Recorder
+from tfnp_magic.recorder.seen import Seen, clock
 from tfnp_magic.scope import lane_here, listeners
-from tfnp_magic.seen import Seen, clock
 from tfnp_magic.values import ValueChange
 from tfnp_magic.verdict import (
     INFERRED,

@@ -1,4 +1,4 @@
-"""TensorFlow's types of arguments, as `tfnp_magic.retraces` compares them.
+"""TensorFlow's types of arguments, as `tfnp_magic.driving.retraces` compares them.
 
 They are those of tensorflow/core/function/trace_type/default_types.py and of the ``TypeSpec``
 classes; checked on 2.16 and 2.21. Told apart by their names: none of them is public.
@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any
 
-from tfnp_magic.retraces import CONTEXT, NEST, OBJECT, OTHER, TENSOR, VALUE, Difference, Form
+from tfnp_magic.driving.retraces import (
+    CONTEXT,
+    NEST,
+    OBJECT,
+    OTHER,
+    TENSOR,
+    VALUE,
+    Difference,
+    Form,
+)
 
 MAX_TEXT = 20
 """Characters of a Python value that are kept."""

@@ -14,19 +14,19 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
-from tfnp_magic.function_calls import FunctionCounter, code_of, counter_of
+from tfnp_magic.driving.function_calls import FunctionCounter, code_of, counter_of
+from tfnp_magic.driving.retraces import UNKNOWN, Difference, differences, nearest
+from tfnp_magic.frames.site import stand, users_frame
 from tfnp_magic.guards.guard import InteropError
 from tfnp_magic.probes.forms import context_differences, forms_of
 from tfnp_magic.probes.patch import AttributePatch, among_tensorflows, without_our_frame
 from tfnp_magic.probes.reporting import ask
-from tfnp_magic.retraces import UNKNOWN, Difference, differences, nearest
+from tfnp_magic.recorder.seen import clock
 from tfnp_magic.scope import overhearing
-from tfnp_magic.seen import clock
-from tfnp_magic.site import stand, users_frame
 
 if TYPE_CHECKING:
-    from tfnp_magic.function_calls import Entry
-    from tfnp_magic.recorder import Recorder
+    from tfnp_magic.driving.function_calls import Entry
+    from tfnp_magic.recorder.recorder import Recorder
 
 NAME = "tf.function"
 

@@ -15,16 +15,16 @@ from collections.abc import Iterator, Set
 from types import FrameType
 from typing import Any
 
-from tfnp_magic.comparing import cast_values
 from tfnp_magic.facts import host_view
+from tfnp_magic.frames.route import is_wrapper
+from tfnp_magic.frames.site import forget_snapshot, is_library, is_own
 from tfnp_magic.guards.guard import InteropError
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
-from tfnp_magic.recorder import Recorder
-from tfnp_magic.route import is_wrapper
+from tfnp_magic.recorder.comparing import cast_values
+from tfnp_magic.recorder.recorder import Recorder
+from tfnp_magic.recorder.seen import GraphCast
 from tfnp_magic.scope import overhearing
-from tfnp_magic.seen import GraphCast
-from tfnp_magic.site import forget_snapshot, is_library, is_own
 from tfnp_magic.values import ValueChange
 
 NAME = "graph input"

@@ -1,7 +1,8 @@
 """How often graphs ran, and which call it was that ran one.
 
 What happens inside a graph no probe sees. Where TensorFlow's own profiler looks into it
-(`tfnp_magic.profiling`), a marker goes into its profile around each call that may run a graph.
+(`tfnp_magic.in_graphs.profiling`), a marker goes into its profile around each call that may run
+a graph.
 
 Chokepoints: ``Context.call_function`` and ``Context.remove_function``
 (tensorflow/python/eager/context.py), through which a ``tf.function`` runs its graph, and
@@ -21,11 +22,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from tfnp_magic.in_graphs.profiling import TAKEN, profiler
 from tfnp_magic.in_graphs.timeline import MARKER
 from tfnp_magic.probes.patch import AttributePatch, CodePatch, without_our_frame
 from tfnp_magic.probes.reporting import ask, attempt
-from tfnp_magic.profiling import TAKEN, profiler
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.recorder import Recorder
 from tfnp_magic.scope import inner, listeners, overhearing
 
 NAME = "graph call"

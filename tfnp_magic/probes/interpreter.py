@@ -28,8 +28,8 @@ from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
 from tfnp_magic.probes.sources import is_array_like
 from tfnp_magic.probes.unseen import DEVICE, leaving, nbytes_of, public_dtype
+from tfnp_magic.recorder.seen import Seen, clock
 from tfnp_magic.scope import inner, listeners
-from tfnp_magic.seen import Seen, clock
 from tfnp_magic.verdict import NOTHING, OBSERVED, copied, of_string_read, shared, unknown
 
 NAME = "TFLite interpreter"

@@ -10,15 +10,15 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from tfnp_magic.activity import Pipeline
-from tfnp_magic.callers import Call, Iteration, callers
-from tfnp_magic.driving import NOBODY, Driver
+from tfnp_magic.driving.callers import Call, Iteration, callers
+from tfnp_magic.driving.driver import NOBODY, Driver
+from tfnp_magic.driving.pipelines import Pipelines, pipelines_of
 from tfnp_magic.facts import eager_tensor_type
 from tfnp_magic.model import Place
-from tfnp_magic.pipelines import Pipelines, pipelines_of
 from tfnp_magic.probes import contents
 from tfnp_magic.probes.contents import Content, Contents
 from tfnp_magic.probes.python_functions import generators_of
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.recorder import Recorder
 from tfnp_magic.scope import inner, overhearing, tokens_here
 
 

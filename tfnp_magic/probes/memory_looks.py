@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfnp_magic.comparing import cast_values
 from tfnp_magic.facts import name_of_dtype
 from tfnp_magic.model import Move, Storage
 from tfnp_magic.probes.allocations import ring
+from tfnp_magic.recorder.comparing import cast_values
 from tfnp_magic.verdict import (
     is_cast,
     of_copied_read,
@@ -25,8 +25,8 @@ from tfnp_magic.verdict import (
 )
 
 if TYPE_CHECKING:
-    from tfnp_magic.route import Reader
-    from tfnp_magic.seen import Way
+    from tfnp_magic.frames.route import Reader
+    from tfnp_magic.recorder.seen import Way
     from tfnp_magic.values import ValueChange
 
 # Documented to return an array (or bytes) of its own, if called with nothing but the tensor.
@@ -40,7 +40,7 @@ _RETURNING = frozenset(
 
 
 class _Waiting:
-    """What looks have in common: the array that was read, and when; see `recorder.Look`.
+    """What looks have in common: the array that was read, and when; see `seen.Look`.
 
     Holds weak references and facts only.
     """

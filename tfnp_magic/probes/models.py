@@ -15,14 +15,14 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from tfnp_magic.model_calls import RunningCall, Validation, call_here, counter_of
+from tfnp_magic.driving.model_calls import RunningCall, Validation, call_here, counter_of
 from tfnp_magic.probes.awaited import Awaited
 from tfnp_magic.probes.patch import AttributePatch, among_tensorflows, without_our_frame
 from tfnp_magic.probes.reporting import ask, attempt
 from tfnp_magic.scope import overhearing
 
 if TYPE_CHECKING:
-    from tfnp_magic.recorder import Recorder
+    from tfnp_magic.recorder.recorder import Recorder
 
 NAME = "Keras model"
 

@@ -20,8 +20,8 @@ from tfnp_magic.facts import eager_tensor_type, short_device
 from tfnp_magic.model import DEVICE_TO_DEVICE, is_host
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import attempt, report
+from tfnp_magic.recorder.seen import Seen
 from tfnp_magic.scope import listeners
-from tfnp_magic.seen import Seen
 from tfnp_magic.verdict import of_input
 
 NAME = "optional"

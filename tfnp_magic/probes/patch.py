@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
+from tfnp_magic.frames.site import AMONG_TENSORFLOWS, is_own
 from tfnp_magic.guards.guard import InteropError
-from tfnp_magic.site import AMONG_TENSORFLOWS, is_own
 
 _Function = TypeVar("_Function", bound=Any)
 

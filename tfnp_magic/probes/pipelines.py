@@ -15,7 +15,7 @@ import functools
 import sys
 from typing import Any
 
-from tfnp_magic.callers import callers
+from tfnp_magic.driving.callers import callers
 from tfnp_magic.probes.iterations import Watch, is_eager, module_of
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import attempt

@@ -28,9 +28,9 @@ from tfnp_magic.probes.memory_copies import LEAST
 from tfnp_magic.probes.patch import CodePatch, without_our_frame
 from tfnp_magic.probes.reporting import ask, report
 from tfnp_magic.probes.sources import arrays_within, dtype_name, is_array_like
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.recorder import Recorder
+from tfnp_magic.recorder.seen import Seen, clock
 from tfnp_magic.scope import inner, listeners, overhearing
-from tfnp_magic.seen import Seen, clock
 from tfnp_magic.verdict import copied, of_proto
 
 NAME = "TensorProto"

@@ -14,7 +14,7 @@ import weakref
 from types import CodeType
 from typing import Any, NamedTuple
 
-from tfnp_magic.site import is_library
+from tfnp_magic.frames.site import is_library
 
 FUNCTION, GENERATOR = "tf.numpy_function", "tf.data.Dataset.from_generator"
 EAGER = "tf.py_function"

@@ -10,8 +10,8 @@ import numpy as np
 from tfnp_magic import runtime
 from tfnp_magic.facts import HOST, raw_value, shape_of_tensor, short_device, tensor_nbytes
 from tfnp_magic.model import PYTHON_TO_TENSORFLOW
+from tfnp_magic.recorder.seen import Seen
 from tfnp_magic.scope import inner
-from tfnp_magic.seen import Seen
 from tfnp_magic.values import SAMPLE, ValueChange, compare
 from tfnp_magic.verdict import of_placing, of_python
 

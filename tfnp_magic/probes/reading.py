@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from tfnp_magic.facts import eager_tensor_type
+from tfnp_magic.frames.route import outside_of_tensor
 from tfnp_magic.guards.guard import InteropError
-from tfnp_magic.lanes import Lane, learn, refuse
 from tfnp_magic.model import Storage
 from tfnp_magic.probes.buffer import stood
 from tfnp_magic.probes.looks import belongs_to_last_look, has_no_look
@@ -23,10 +23,10 @@ from tfnp_magic.probes.memory_looks import CopiedLook
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import PYTHON_READS, ask, fail, read_of, report
 from tfnp_magic.probes.waits import Arrival
-from tfnp_magic.recorder import Recorder
-from tfnp_magic.route import outside_of_tensor
+from tfnp_magic.recorder.lanes import Lane, learn, refuse
+from tfnp_magic.recorder.recorder import Recorder
+from tfnp_magic.recorder.seen import Seen, clock
 from tfnp_magic.scope import inner, is_tracing, lane_here, listeners
-from tfnp_magic.seen import Seen, clock
 
 NAME = "Tensor.numpy"
 

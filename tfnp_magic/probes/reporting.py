@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tfnp_magic.comparing import compare_for
 from tfnp_magic.facts import HOST, name_of_dtype, shape_of_tensor, short_device, span_of_array
 from tfnp_magic.guards.guard import InteropError
 from tfnp_magic.hazards import shared_with
@@ -20,9 +19,10 @@ from tfnp_magic.model import (
 )
 from tfnp_magic.probes.memory_looks import MemoryLook
 from tfnp_magic.probes.waits import Arrival
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.comparing import compare_for
+from tfnp_magic.recorder.recorder import Recorder
+from tfnp_magic.recorder.seen import Seen
 from tfnp_magic.scope import Audience, overhearing
-from tfnp_magic.seen import Seen
 from tfnp_magic.verdict import (
     ArrayFacts,
     of_numpy_method,

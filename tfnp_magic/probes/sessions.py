@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from tfnp_magic.facts import Span
+from tfnp_magic.frames.site import forget_snapshot
 from tfnp_magic.probes.allocations import ring
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import report
 from tfnp_magic.probes.unseen import into_tensor, out_of_tensor
-from tfnp_magic.recorder import Recorder
+from tfnp_magic.recorder.recorder import Recorder
 from tfnp_magic.scope import listeners
-from tfnp_magic.site import forget_snapshot
 
 NAME = "v1 session"
 

@@ -26,7 +26,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tfnp_magic.driving import Driver
+from tfnp_magic.driving.driver import Driver
 from tfnp_magic.probes.machine_code import Unsupported
 from tfnp_magic.probes.patch import AttributePatch, without_our_frame
 from tfnp_magic.probes.reporting import ask

@@ -45,8 +45,8 @@ from tfnp_magic.probes.dtype_hints import (
 )
 from tfnp_magic.probes.python_values import is_number
 from tfnp_magic.probes.reporting import report
+from tfnp_magic.recorder.seen import Seen
 from tfnp_magic.scope import inner, listeners
-from tfnp_magic.seen import Seen
 from tfnp_magic.verdict import INFERRED, OBSERVED, of_input
 
 NAME = "op input"

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfnp_magic.comparing import cast_values
 from tfnp_magic.facts import ALIGNMENT, HOST, Span, name_of_dtype, span_of_array
 from tfnp_magic.model import (
     NUMPY_TO_TENSORFLOW,
@@ -22,7 +21,8 @@ from tfnp_magic.model import (
 from tfnp_magic.probes.allocations import take
 from tfnp_magic.probes.reporting import array_facts
 from tfnp_magic.probes.sources import arrays_within, dtype_name, is_array_like, numpy_memory
-from tfnp_magic.seen import Seen
+from tfnp_magic.recorder.comparing import cast_values
+from tfnp_magic.recorder.seen import Seen
 from tfnp_magic.verdict import (
     NOTHING,
     OBSERVED,

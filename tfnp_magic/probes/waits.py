@@ -18,7 +18,7 @@ from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.kernels import has_own_kernel
 from tfnp_magic.model import is_host, is_remote
 from tfnp_magic.placement import placed_on
-from tfnp_magic.seen import clock
+from tfnp_magic.recorder.seen import clock
 
 
 class Arrival(NamedTuple):

@@ -100,7 +100,7 @@ class Block:
 
     @property
     def _name(self) -> str:
-        from tfnp_magic.site import Sources
+        from tfnp_magic.frames.site import Sources
 
         place = Sources(lambda filename: None, {}, "").place_at(*self._at, "")
         return f"{place.source}:{place.line}"
@@ -112,7 +112,7 @@ class Block:
 
 def _users(frame: FrameType) -> FrameType:
     """The frame of the ``with`` statement: an `ExitStack` may have entered the block for it."""
-    from tfnp_magic.site import is_library
+    from tfnp_magic.frames.site import is_library
 
     at: FrameType | None = frame
     while at is not None and is_library(at.f_code.co_filename):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tfnp_magic.scope import newest, recorders_of
 
 if TYPE_CHECKING:
-    from tfnp_magic.seen import Seen
+    from tfnp_magic.recorder.seen import Seen
 
 
 class Holding:

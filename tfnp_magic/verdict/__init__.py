@@ -1,4 +1,8 @@
-"""From the facts of both ends of a conversion to what it did with the data. Pure."""
+"""From the facts of both ends of a conversion to what it did with the data. Pure.
+
+`claims` is what can be said; `entering` says it of what became a tensor, `leaving` of a tensor that
+was read, and `moving` of what went to another device's memory.
+"""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfnp_magic.recording import Recording
+from tfnp_magic.views.dataframes import frame_of
 from tfnp_magic.views.edited import without_figures
-from tfnp_magic.views.frames import frame_of
 from tfnp_magic.views.lines import figures_of, figures_row
 from tfnp_magic.views.pairing import TRACED, Key, Pairs, Side, pairs_of, side_of
 

@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-from tfnp_magic.comments import MARK
+from tfnp_magic.cell_text.comments import MARK, OURS
 
 Key = TypeVar("Key", bound=Hashable)
 Text = TypeVar("Text")
@@ -49,10 +49,7 @@ def without_figures(line: str) -> str:
     end = len(bare(line))
     if MARK not in line[end:] or line.startswith(_MAGIC):
         return line
-    return line[:end] + _FIGURES.sub("", line[end:]).rstrip()
-
-
-_FIGURES = re.compile(rf"\s*{MARK}[^#]*?(?=\s*#|$)")
+    return line[:end] + OURS.sub("", line[end:]).rstrip()
 
 
 class Pairs(NamedTuple):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.advice import Finding, findings
 from tfnp_magic.recording import Recording
-from tfnp_magic.views.frames import frame_of, seconds
+from tfnp_magic.views.dataframes import frame_of, seconds
 from tfnp_magic.views.wording import inner_text
 
 if TYPE_CHECKING:

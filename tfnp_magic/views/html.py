@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from tfnp_magic.recording import Recording
 from tfnp_magic.views import markup
 from tfnp_magic.views.activities import activities
-from tfnp_magic.views.annotated_html import annotated_html
+from tfnp_magic.views.annotated.html import annotated_html
 from tfnp_magic.views.summary import told_rows, untold_rows
 from tfnp_magic.views.text import NUMBERS, joined
-from tfnp_magic.views.timeline_html import timeline_html
+from tfnp_magic.views.timeline.html import timeline_html
 from tfnp_magic.views.wording import cut, remarks, told_findings, totals
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfnp_magic.model import KINDS_OF_MOVE, Crossing, Place, kind_of_move
 from tfnp_magic.recording import Recording
-from tfnp_magic.views.frames import frame_of, seconds
+from tfnp_magic.views.dataframes import frame_of, seconds
 
 if TYPE_CHECKING:
     import pandas as pd

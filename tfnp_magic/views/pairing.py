@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
-from tfnp_magic.line_ends import END
+from tfnp_magic.cell_text.syntax import END
 from tfnp_magic.model import Crossing, Place
 from tfnp_magic.recording import Recording
 from tfnp_magic.views.edited import anywhere, bare, edited_lines, in_order, rest, similar

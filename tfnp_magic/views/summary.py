@@ -12,7 +12,7 @@ from tfnp_magic.figures import counted, known_sum
 from tfnp_magic.model import Crossing
 from tfnp_magic.recording import Recording
 from tfnp_magic.values import ValueChange, in_words, merge
-from tfnp_magic.views.frames import frame_of, seconds
+from tfnp_magic.views.dataframes import frame_of, seconds
 from tfnp_magic.views.wording import inner_text, shapes_text
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tfnp_magic.model import kind_of_move
 from tfnp_magic.recording import Recording
 from tfnp_magic.views.activities import activities
-from tfnp_magic.views.annotated_text import annotated_text
+from tfnp_magic.views.annotated.text import annotated_text
 from tfnp_magic.views.summary import told_rows, untold_rows
-from tfnp_magic.views.timeline_text import timeline_text
+from tfnp_magic.views.timeline.text import timeline_text
 from tfnp_magic.views.wording import (
     arrow,
     cut,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import unicodedata
+from collections.abc import Iterable
 
 from tfnp_magic.advice import Finding, findings
 from tfnp_magic.blind_spots import could_not_look, ran_graphs, was_asked_for_graphs
@@ -121,7 +122,7 @@ def totals(recording: Recording) -> str:
         return f"{name}{ended}: no conversions between TensorFlow and NumPy{beside}."
     crossed = [crossing for crossing in ledger if crossing.direction != DEVICE_TO_DEVICE]
     parts = [
-        f"{_numbers(ledger)}{_places(ledger)}",
+        f"{_numbers(ledger)}{on_lines(ledger)}",
         f"{_sum_text(crossed, 'nbytes')} crossed",
         f"{_sum_text(ledger, 'copied_bytes')} copied",
         *_moves(recording),
@@ -155,7 +156,7 @@ def _in_graphs(ledger: list[Crossing]) -> list[str]:
     return [f"{' and '.join(texts)} inside graphs"] if texts else []
 
 
-def _places(ledger: list[Crossing]) -> str:
+def on_lines(ledger: Iterable[Crossing]) -> str:
     """`` on 3 lines``; empty where no line is known, as on a library's thread."""
     places = {crossing.site.line or crossing.site.inner for crossing in ledger} - {None}
     more = "more than " if OTHER_LINES.inner in places else ""

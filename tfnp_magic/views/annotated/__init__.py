@@ -1,0 +1,1 @@
+"""The cell with figures beside its lines: `rows` first, with `details`, then `text` and `html`."""
