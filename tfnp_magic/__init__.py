@@ -32,6 +32,7 @@ Data goes one way: call → probe → recorder → recording → views.
 ``ledger``, ``moments``   that add up; when that was
 ``lanes``, ``standing``   what one line converts again and again: counted, described once
 ``site``, ``spots``       frame → line; the places that one trace has come by
+``tracebacks``            an exception goes on as if we had not been there
 ``handed``                what the user handed to the library
 ``cast_before``           what a library cast before it converted
 ``route``, ``into``       expression → public name; the dtype that it converts into

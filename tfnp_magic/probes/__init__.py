@@ -1,7 +1,7 @@
 """The chokepoints that conversions pass, one module per family, and their catalogue.
 
 To add one: a module with ``NAME`` and ``patches()``, a row in `CATALOGUE`, a row in
-the contract tests that makes it fire.
+the contract tests that makes it fire; docs/chokepoints.md shows how.
 """
 
 from __future__ import annotations
