@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+from tfnp_magic.tracebacks import raise_again_from
+
 
 def tensorflow_is_installed() -> bool:
     """Whether ``import tensorflow`` would find something; nothing is imported."""
@@ -93,6 +95,6 @@ class _Loader(importlib.abc.Loader):
         except BaseException as exc:
             # Without our frame, Python drops those of its import machinery, too.
             if exc.__traceback__ is not None:
-                exc.__traceback__ = exc.__traceback__.tb_next
+                raise_again_from(exc, exc.__traceback__.tb_next)
             raise
         self._watch.loaded()

@@ -61,6 +61,30 @@ def _as_varint(value: int, *, first: bool = False) -> bytes:
     return bytes(digits)
 
 
+MOST_TRIES = 20
+"""How often cleaning up begins anew; nobody sends so many interrupts while it lasts."""
+
+
+@covered_from_entry
+def insist(deed: Callable[..., Any], *args: Any, tries: int = MOST_TRIES) -> None:
+    """Do what can be repeated until it is done, however many interrupts come meanwhile.
+
+    By recursion, and not by a loop: an interrupt that comes between two tries is met by the
+    first ``try`` of the next one.
+
+    Raises
+    ------
+    BaseException
+        What interrupted it, once it is done; or its own failure, if it fails each time.
+    """
+    try:
+        deed(*args)
+    except BaseException:
+        if tries > 1:
+            insist(deed, *args, tries=tries - 1)
+        raise
+
+
 def _code_of(handler: Any) -> CodeType | None:
     """Code that a handler runs: a function's, a method's, or that of a class's ``__call__``."""
     if not isinstance(handler, types.FunctionType | types.MethodType):

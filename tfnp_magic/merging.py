@@ -166,7 +166,7 @@ class Merged:
 
 
 def merge(recordings: Any, *, engines: Iterable[Engine] = ()) -> Merged:
-    """Put together what several engines recorded of one cell.
+    """Put together what several engines recorded of one cell: print it for the report.
 
     Parameters
     ----------
@@ -176,8 +176,8 @@ def merge(recordings: Any, *, engines: Iterable[Engine] = ()) -> Merged:
         for an engine that failed, and None for one that sent nothing: both are named in the
         report.
     engines
-        Those that there should be: any of these that is not among `recordings`, as one is not
-        that died before, counts as one that sent nothing.
+        Those that there should be. Any of these that is not among `recordings`, such as one
+        that has died, counts as one that sent nothing.
 
     Raises
     ------

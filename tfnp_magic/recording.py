@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass
 class Recording:
-    """All that one traced run left.
+    """All that one traced run left: print it for the report, or ask it for tables.
+
+    `summary`, `crossings`, `findings`, `by_line` and `diff` give DataFrames, whose columns
+    docs/reference.md lists; `save` keeps everything in a file. The attributes are plain data.
 
     Attributes
     ----------
@@ -139,7 +142,9 @@ class Recording:
         Returns
         -------
         pandas.DataFrame
-            The columns of `summary`, then ``evidence``, ``source`` and ``function``.
+            The columns of `tfnp_magic.views.summary.LEDGER_COLUMNS`: those of `summary`, then
+            the evidence for each claim, the innermost line's ``source`` and ``function``, and
+            what casts did to the values, in figures.
         """
         from tfnp_magic.views.summary import ledger_frame
 

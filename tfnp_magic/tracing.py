@@ -14,7 +14,7 @@ from tfnp_magic.frames.site import Label
 from tfnp_magic.guards import FORBID, WARN, Guard, InteropError, rules_of
 from tfnp_magic.importing import ImportWatch, tensorflow_is_installed
 from tfnp_magic.in_graphs.profiling import Look, profiler
-from tfnp_magic.interrupts import covered_from_entry, raised_by_signal
+from tfnp_magic.interrupts import covered_from_entry, insist, raised_by_signal
 from tfnp_magic.probes import carriers, probes
 from tfnp_magic.recorder.recorder import Recorder
 from tfnp_magic.recorder.seen import clock
@@ -90,7 +90,22 @@ class Trace:
             inner.lane = self._recorder.lane()
             self._recorder.started_ns = clock()
         except BaseException:
-            self.stop()
+            insist(self.leave)
+            raise
+
+    @covered_from_entry
+    def leave(self, error: str | None = None) -> None:
+        """End, and no more: everything comes out, however many interrupts come meanwhile.
+
+        Parameters
+        ----------
+        error
+            Name of the exception that ended the traced code, if one did.
+        """
+        try:
+            self._end(error)
+        except BaseException:
+            insist(self._end, error)
             raise
 
     def stop(self, error: str | None = None) -> Recording:
@@ -101,16 +116,7 @@ class Trace:
         error
             Name of the exception that ended the traced code, if one did.
         """
-        if self.running:
-            try:
-                self.recording.duration_ns = clock() - self._recorder.started_ns
-                self.recording.error = error
-                self._come_out()
-            except BaseException:  # an interrupt: nothing of ours may stay in
-                self._come_out()
-                raise
-            finally:
-                self.running = False
+        self.leave(error)
         if not self._complete:
             self._recorder.finish()
             self._add_graphs()
@@ -124,12 +130,24 @@ class Trace:
             if self._look is not None:
                 profiler.begin(self._look)
 
+    def _end(self, error: str | None) -> None:
+        if self.running:
+            self.recording.duration_ns = clock() - self._recorder.started_ns
+            self.recording.error = error
+            self._come_out()
+            self.running = False
+
     def _come_out(self) -> None:
-        if self._look is not None:
-            profiler.end(self._look)
-        self._watch.off()
-        self._scope.leave()
-        probes.release(self._scope.token)
+        """Take all of it out; what fails keeps nothing else in."""
+        try:
+            if self._look is not None:
+                profiler.end(self._look)
+        finally:
+            try:
+                self._watch.off()
+                self._scope.leave()
+            finally:
+                probes.release(self._scope.token)
 
     def _add_graphs(self) -> None:
         """Add what graphs did to the recording, all at once: an interrupt may come before."""
@@ -240,7 +258,7 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
             self._trace.start()
             return self._trace.recording
         except BaseException:  # an interrupt: `__exit__` will not be called
-            self._trace.stop()
+            insist(self._trace.leave)
             raise
 
     @covered_from_entry
@@ -253,7 +271,9 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
         try:
             self._end(kind)
         except BaseException:
-            self._end(kind)
+            if self._trace is not None:
+                insist(self._trace.leave, _name_of(kind))
+            self._end(kind)  # once more, and no oftener: reading what graphs did may take long
             raise
         forbidden = [] if self._trace is None else self._trace.recording.forbidden
         if forbidden and kind is None:
@@ -261,7 +281,11 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
 
     def _end(self, kind: type[BaseException] | None) -> None:
         if self._trace is not None:
-            self._trace.stop(None if kind is None else kind.__name__)
+            self._trace.stop(_name_of(kind))
+
+
+def _name_of(kind: type[BaseException] | None) -> str | None:
+    return None if kind is None else kind.__name__
 
 
 def _unlabelled(filename: str) -> str | None:

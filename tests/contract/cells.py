@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import linecache
+import sys
 
 from tfnp_magic.tracing import Trace
+
+
+def statement(expression):
+    """What to run for an expression, whose value is then ``r``, so that its syntax is found.
+
+    Before Python 3.11 `executing` compares bytecode with that of a module, which has statements.
+    """
+    return expression if sys.version_info >= (3, 11) else f"r = {expression}"
 
 
 @contextlib.contextmanager

@@ -172,8 +172,13 @@ def test_results_that_are_read_back_are_told_by_how_they_are_read():
 )  # fmt: skip
 def test_route_is_the_function_as_the_user_knows_it(text, route):
     recording = recorded(text, functools=functools)
-    assert [c.route for c in recording.ledger] == [route]
-    assert [calls.name for calls in recording.functions] == [route]
+    assert [c.route for c in recording.ledger] in ([route], [known_as(route)])
+    assert [calls.name for calls in recording.functions] == [known_as(route)]
+
+
+def known_as(name):
+    """A method's name, which Python 3.10 does not know with its class."""
+    return name.rpartition(".")[2] if sys.version_info < (3, 11) else name
 
 
 # Graphs that are built again, and why.
@@ -358,7 +363,7 @@ def test_method_builds_a_graph_for_each_object():
             net = Net()
             net.step(t); net.step(t)
     """)
-    assert told(recording) == [("Net.step", 7, 6, 3)]
+    assert told(recording) == [(known_as("Net.step"), 7, 6, 3)]
     assert reasons(recording) == [("other object", "self", 2, "each new Net object")]
     assert recording.functions[0].defined_at.line == 3
 
@@ -377,8 +382,8 @@ def test_second_graph_of_a_function_that_makes_variables_is_no_retrace():
         net.step(t)
         net.step(tf.ones(2))
     """)
-    assert told(recording) == [("Net.step", 9, 1, 2), ("Net.step", 10, 1, 0),
-                               ("Net.step", 11, 1, 1)]  # fmt: skip
+    step = known_as("Net.step")
+    assert told(recording) == [(step, 9, 1, 2), (step, 10, 1, 0), (step, 11, 1, 1)]
     assert reasons(recording) == [("shape", "x", 1, "a new shape: (2,)")]
     assert names["net"].step.experimental_get_tracing_count() == 3
 

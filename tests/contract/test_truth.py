@@ -14,7 +14,7 @@ import pytest
 
 from tests.contract.compare import BLIND, differences, standing
 from tests.contract.oracle import build, worker
-from tests.contract.rows import all_rows
+from tests.contract.rows import all_rows, versions
 from tfnp_magic.blind_spots import BLIND_SPOTS
 
 ROWS = all_rows()
@@ -23,23 +23,35 @@ LEAST = 300
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """The measurements and the claims of all rows, by world; a process for each world."""
+def told(request, tmp_path_factory):
+    """The measurements and the claims of the rows, by world; a process for each world.
+
+    Of a selection (``-k NAME``), only its rows are measured.
+    """
     folder = tmp_path_factory.mktemp("truth")
+    items = [item for item in request.session.items if item.path == request.path]
+    chosen = [item.callspec.params["row"].name for item in items if hasattr(item, "callspec")]
+    only = ("--rows", ",".join(chosen)) if len(chosen) < len(ROWS) else ()
 
     def run(world):
         also = "tests.contract.traced:claims_of"
-        return worker.run(world, folder / f"{world}.json", "--also", also)
+        return worker.run(world, folder / f"{world}.json", "--also", also, *only)
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         return dict(zip(worker.WORLDS, pool.map(run, worker.WORLDS), strict=True))
 
 
+def _blind(row):
+    return row.blind or versions.hidden(row.name)
+
+
 def _params():
     for row in ROWS:
         marks = ()
-        if row.blind:
-            marks = pytest.mark.xfail(strict=True, raises=AssertionError, reason=row.blind)
+        if reason := versions.lacking(row.name):
+            marks = pytest.mark.skip(reason=reason)
+        elif blind := _blind(row):
+            marks = pytest.mark.xfail(strict=True, raises=AssertionError, reason=blind)
         yield pytest.param(row, id=row.name, marks=marks)
 
 
@@ -51,7 +63,7 @@ def test_claims_are_what_happened(row, told, record_property):
         for difference in differences(row, rows[row.name]):
             found.setdefault(difference, []).append(world)
     surest = {standing(row, rows[row.name]) for rows in told.values()}
-    record_property("standing", BLIND if row.blind else max(surest, key=_ORDER.index))
+    record_property("standing", BLIND if _blind(row) else max(surest, key=_ORDER.index))
     assert not found, _explained(row, found)
 
 

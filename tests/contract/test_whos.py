@@ -269,7 +269,9 @@ def test_extension_columns_share_by_their_array_and_are_not_converted():
     series = pd.Series(days, copy=False)
     assert shared(days=days, series=series) == [("days", "series")]
     words = pd.Series(["a", "b"], dtype="category")
-    assert not shared(words=words, codes=words.cat.codes)
+    # What pandas 2 hands out as codes is a view of them, and what pandas 3 does is a copy.
+    codes = [("codes", "words")] if pd.__version__ < "3" else []
+    assert shared(words=words, codes=words.cat.codes) == codes
 
 
 def test_parts_of_composite_tensors_share_with_them():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from tests.contract.cells import traced_cell
+from tests.contract.cells import statement, traced_cell
 from tests.contract.row import Row
 
 FILE = "<row>"
@@ -19,14 +19,15 @@ def claims_of(row: Row, names: dict, code: object = None) -> dict:
         A fresh namespace in which the row's setup has run, and the row as the oracle compiles
         it; here it is compiled anew, under a file whose text can be looked up.
     """
-    code, mode = compiled(row.code)
-    with contextlib.suppress(Exception), traced_cell(FILE, row.code) as recording:
+    text = statement(row.code) if compiled(row.code)[1] == "eval" else row.code
+    code, mode = compiled(text)
+    with contextlib.suppress(Exception), traced_cell(FILE, text) as recording:
         if mode == "eval":
             names["r"] = eval(code, names)
         else:
             exec(code, names)
     return {
-        "crossings": [_claim(crossing) for crossing in recording.ledger],
+        "crossings": [claim(crossing) for crossing in recording.ledger],
         "lost": recording.lost,
         "hazards": len(recording.hazards),
     }
@@ -40,7 +41,8 @@ def compiled(text: str):
         return compile(text, FILE, "exec"), "exec"
 
 
-def _claim(crossing) -> dict:
+def claim(crossing) -> dict:
+    """One crossing of a recording, as `tests.contract.compare` reads it."""
     values = crossing.values
     return {
         "line": crossing.site.line.line if crossing.site.line else None,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from conftest import Kernel, arrows
 
 OPTIONS = (
     "the options are -o (--output), -q (--quiet), -c (--check-values), -g (--graph), "
-    "-a (--annotate), --forbid, --warn, --pdb"
+    "-a (--annotate), --forbid, --warn, --pdb, --no-quiet, --no-graph, --no-annotate"
 )
 
 
@@ -17,17 +18,17 @@ OPTIONS = (
 @pytest.mark.parametrize(
     ("line", "shown", "ledger"),
     [
-        ("%interop_trace -o rec np.sum(t)", "np.float64(15.0)", [("np.sum", 1, 1)]),
+        ("%interop_trace -o rec np.sum(t)", repr(np.float64(15.0)), [("np.sum", 1, 1)]),
         ("%interop_trace -o rec np.sum(t);", "", [("np.sum", 1, 1)]),
         ("%interop_trace -o rec x = np.sum(t)", "", [("np.sum", 1, 1)]),
-        ("%interop_trace -o rec x = np.sum(t); x + 1", "np.float64(16.0)", [("np.sum", 1, 1)]),
+        ("%interop_trace -o rec x = np.sum(t); x + 1", repr(np.float64(16.0)), [("np.sum", 1, 1)]),
         (
             "%interop_trace --output=rec {'{t}': np.sum(t)}['{t}']",
-            "np.float64(15.0)",
+            repr(np.float64(15.0)),
             [("np.sum", 1, 1)],
         ),
         ('%interop_trace -o rec "it\'s {a} $t \\"-o\\""', "'it\\'s {a} $t \"-o\"'", []),
-        ("%interop_trace -o rec -- -np.sum(t)", "np.float64(-15.0)", [("np.sum", 1, 1)]),
+        ("%interop_trace -o rec -- -np.sum(t)", repr(np.float64(-15.0)), [("np.sum", 1, 1)]),
         ("%interop_trace -o rec 1 - -2", "3", []),
         ("%interop_trace -qo rec 1", "1", []),
         ("%interop_trace    -q   -o   rec    1", "1", []),
@@ -246,8 +247,8 @@ def test_help_shows_the_options(kernel: Kernel, line: str, parts: list[str]) -> 
 
 WHOS = ["--deep", "--device", "--kind", "--limit", "--min-size", "--output", "--sort"]
 TRACE = [
-    "--annotate", "--check-values", "--forbid", "--graph", "--output", "--pdb", "--quiet", "--warn",
-    "-a", "-c", "-g", "-o", "-q",
+    "--annotate", "--check-values", "--forbid", "--graph", "--no-annotate", "--no-graph",
+    "--no-quiet", "--output", "--pdb", "--quiet", "--warn", "-a", "-c", "-g", "-o", "-q",
 ]  # fmt: skip
 
 

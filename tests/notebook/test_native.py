@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 
+import numpy as np
 import pytest
 from conftest import LEFT_BEHIND, Kernel, Outcome, Output, arrows, wait_until
 
@@ -186,7 +188,7 @@ def test_a_task_that_outlives_its_cell_is_not_heard_after_it(kernel: Kernel) -> 
         "async def convert():\n"
         "    for _ in range(3):\n"
         "        np.sum(t)\n"
-        "        await asyncio.sleep(0.05)\n"
+        "        await asyncio.sleep(0.5)\n"
         "task = asyncio.create_task(convert())\n"
         "await asyncio.sleep(0)"
     )
@@ -244,15 +246,34 @@ LOST_BY_TENSORFLOW = "__array__ of numpy.ndarray object at 0x> returned a result
 """Untraced, too, tf.constant turns some interrupts into a SystemError; one in ten or less."""
 
 
+NUMPY_LOSES_INTERRUPTS = np.lib.NumpyVersion(np.__version__) < "2.0.0"
+"""Of what is raised as it asks a tensor for an attribute, traced or not; a user would try again."""
+
+
+def time_keeps_errors(kernel: Kernel) -> bool:
+    """Whether ``%%time`` shows its cell's error and goes on, as IPython 8.12 does."""
+    return kernel.run("%%time\nx = 1\n1/0", silent=True).status[0] == "ok"
+
+
 def interrupted(kernel: Kernel, code: str, after_s: float) -> Outcome:
     """Run a cell that prints "started", and interrupt it, once, a while after that."""
+    ended = threading.Event()
+
+    def again() -> None:
+        while not ended.wait(5):
+            kernel.manager.interrupt_kernel()
 
     def interrupt(output: Output) -> None:
         if output.kind == "stdout" and "started" in output.text:
             time.sleep(after_s)
             kernel.manager.interrupt_kernel()
+            if NUMPY_LOSES_INTERRUPTS:
+                threading.Thread(target=again).start()
 
-    return kernel.run(code, during=interrupt, timeout_s=20)
+    try:
+        return kernel.run(code, during=interrupt, timeout_s=20)
+    finally:
+        ended.set()
 
 
 @pytest.mark.parametrize("body", LOOPS.values(), ids=LOOPS)
@@ -349,14 +370,14 @@ def test_other_magics_stand_around_it_or_in_it(
     timed = "time" in cell and "-q" not in cell
     assert ("CPU times" in outcome.text("stdout") or "per loop" in outcome.text("stdout")) == timed
     valued = "%%time\n" in cell or "%time " in cell
-    assert outcome.text("execute_result") == ("np.float64(15.0)" if valued else "")
+    assert outcome.text("execute_result") == (repr(np.float64(15.0)) if valued else "")
 
 
 def test_capture_around_it_captures_the_report_behind_the_cells_output(kernel: Kernel) -> None:
     kernel.run("%%capture out\n%%interop_trace\nprint('mine')\nnp.sum(t)")
     assert kernel.value("out.stdout") == "mine\n"
     result, report = kernel.value("[o.data['text/plain'] for o in out.outputs]")
-    assert result == "np.float64(15.0)"
+    assert result == repr(np.float64(15.0))
     assert "1 conversion on 1 line" in report
 
 
@@ -366,6 +387,9 @@ def test_an_error_below_time_is_that_of_time(kernel: Kernel) -> None:
     assert traced.status == untraced.status
     assert "<timed exec>:2" in untraced.text("error")
     assert "<timed exec>:2" in traced.text("error")
+    if time_keeps_errors(kernel):
+        assert kernel.value("rec.error") is None
+        return
     assert kernel.value("rec.error") == "ZeroDivisionError"
     assert arrows(traced.text("error"))[1].startswith("2 get_ipython().run_cell_magic('time'")
     assert "cell.py" not in traced.text("error")
@@ -374,8 +398,12 @@ def test_an_error_below_time_is_that_of_time(kernel: Kernel) -> None:
 def test_an_interrupt_below_time_stores_the_recording(kernel: Kernel) -> None:
     loop = "print('started', flush=True)\nwhile True:\n    np.sum(t)"
     cell = f"%%interop_trace -o rec\n%%time\n{loop}"
-    assert interrupted(kernel, cell, 0.02).status[:2] == ("error", "KeyboardInterrupt")
-    assert kernel.value("rec.error") == "KeyboardInterrupt"
+    if time_keeps_errors(kernel):
+        status, error = ("ok", ""), None
+    else:
+        status, error = ("error", "KeyboardInterrupt"), "KeyboardInterrupt"
+    assert interrupted(kernel, cell, 0.02).status[:2] == status
+    assert kernel.value("rec.error") == error
 
 
 # --- nesting -----------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from conftest import LEFT_BEHIND, Kernel, Outcome, Output
 from test_loading import in_a_shell
@@ -449,7 +450,9 @@ def test_default_rules_guard_cells_and_other_rules_on_the_line_win(kernel: Kerne
 
 def test_annotate_as_a_default_is_for_cells(kernel: Kernel) -> None:
     kernel.run("%config InteropTrace.annotate = True")
-    assert kernel.run("%interop_trace -q np.sum(t)").text("execute_result") == "np.float64(15.0)"
+    assert kernel.run("%interop_trace -q np.sum(t)").text("execute_result") == repr(
+        np.float64(15.0)
+    )
     assert kernel.run("%%interop_trace -q\nx = np.sum(t)").reply["payload"] != []
     assert kernel.run("%%interop_trace -q --no-annotate\nx = np.sum(t)").reply["payload"] == []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import sys
 import traceback
 import types
 import warnings
@@ -367,7 +366,6 @@ def caught_from(function):
     raise AssertionError
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="3.10 re-raises with the frame as caught")
 def test_an_exceptions_traceback_shows_no_frame_of_ours():
     convert = make_function()
     untraced = frames_of(caught_from(convert))
@@ -378,7 +376,6 @@ def test_an_exceptions_traceback_shows_no_frame_of_ours():
     assert traced == untraced == ["caught_from", "convert"]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="3.10 re-raises with the frame as caught")
 def test_an_exception_through_a_patched_attribute_shows_no_frame_of_ours():
     owner = types.ModuleType("owner")
     owner.chokepoint = make_function()

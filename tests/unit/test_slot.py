@@ -18,9 +18,12 @@ from hypothesis import strategies as st
 
 from tfnp_magic.guards import InteropError
 from tfnp_magic.interrupts import _as_varint, _varint, with_entry_covered
+from tfnp_magic.probes import slot as slot_module
+from tfnp_magic.probes.machine_code import address_of
 from tfnp_magic.probes.slot import (
     BufferSlot,
     Unsupported,
+    _call_later,
     _Deferred,
     _Raised,
     _shielded,
@@ -28,6 +31,8 @@ from tfnp_magic.probes.slot import (
     _slot_address,
     check_support,
 )
+
+from .frames import LIBRARY, run
 
 needs_exception_tables = pytest.mark.skipif(
     sys.version_info < (3, 11), reason="3.10 has no exception tables"
@@ -131,7 +136,9 @@ def test_whatever_the_listener_raises_waits_for_the_user():
     assert [str(error) for error in waiting] == ["the user's"]
 
 
-def test_what_a_guard_raises_is_handed_to_c_for_this_thread():
+def test_what_a_guard_raises_is_handed_to_c_for_this_thread(monkeypatch):
+    monkeypatch.setattr(slot_module, "_IS_SWALLOWED", False)
+
     def listener(*args):
         raise error
 
@@ -173,6 +180,45 @@ def test_what_waits_is_raised_once_without_our_frames():
     with pytest.raises(KeyboardInterrupt, match="the user's"):
         bool(deferred)
     assert not deferred
+
+
+def test_what_a_guard_raises_waits_where_numpy_would_swallow_it(monkeypatch):
+    monkeypatch.setattr(slot_module, "_IS_SWALLOWED", True)
+    error, deferred = InteropError("not here"), _Deferred()
+
+    def listener(*args):
+        raise error
+
+    def ask():
+        # As C does it; the interpreter raises at one of its next instructions.
+        _call_later(address_of(ctypes.pythonapi.PyObject_IsTrue), deferred)
+        for _ in range(1000):
+            pass
+
+    note = _shielded(listener, deferred.waiting, _Raised())
+    assert note(object(), 0, 0, ctypes.addressof(STARTED)) == 1
+    with pytest.raises(InteropError, match="not here") as raised:
+        ask()
+    assert raised.value is error
+    assert "__bool__" not in [entry.name for entry in raised.traceback]
+
+
+def test_what_waits_is_not_raised_while_a_library_is_asked_for_an_attribute(monkeypatch):
+    """Before 2.0, NumPy takes it for the attribute's absence."""
+    monkeypatch.setattr(slot_module, "_IS_SWALLOWED", True)
+    deferred, found = _Deferred(), []
+    source = "class Tensor:\n    def __getattr__(self, name):\n        return bool(deferred)\n"
+    tensor = run(LIBRARY, source, deferred=deferred)["Tensor"]()
+    deferred.waiting.append(KeyboardInterrupt("the user's"))
+
+    def ask():
+        for _ in range(1000):
+            found.append(tensor.anything)  # noqa: PERF401 - the interpreter raises at one of its next instructions
+
+    with pytest.raises(KeyboardInterrupt, match="the user's"):
+        ask()
+    assert found in ([], [False])
+    assert not deferred.waiting
 
 
 # The herald, which is called before.

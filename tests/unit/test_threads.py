@@ -27,11 +27,6 @@ OWNERS = [
 ]  # fmt: skip
 
 
-needs_clean_tracebacks = pytest.mark.skipif(
-    sys.version_info < (3, 11), reason="Python 3.10 raises again with the traceback as caught"
-)
-
-
 @pytest.fixture(autouse=True)
 def _given_back():
     before = [dict(vars(owner)) for owner in OWNERS]
@@ -133,7 +128,6 @@ def test_a_context_made_on_a_thread_of_the_cell_is_the_cells():
     assert mine is not later
 
 
-@needs_clean_tracebacks
 def test_starting_a_thread_twice_fails_as_ever():
     thread = threading.Thread(target=int)
     with Tracing():
@@ -347,7 +341,6 @@ def names_in(call, *args):
     return [entry.name for entry in traceback.extract_tb(caught.tb)][1:]
 
 
-@needs_clean_tracebacks
 @pytest.mark.parametrize("call", FAILING.values(), ids=FAILING.keys())
 def test_exceptions_show_the_frames_that_they_show_untraced(call, executor, thread_pool):
     untraced = names_in(call, executor, thread_pool)
@@ -357,7 +350,6 @@ def test_exceptions_show_the_frames_that_they_show_untraced(call, executor, thre
     assert traced[-1] == "fails"
 
 
-@needs_clean_tracebacks
 def test_a_failing_callback_is_logged_as_ever(executor, caplog):
     with Tracing():
         done = executor.submit(int)

@@ -61,7 +61,7 @@ _READS = {
     "Tensor.__index__": "operator.index", "Tensor.__complex__": "complex",
     "Tensor.__repr__": "repr", "Tensor.__str__": "str", "Tensor.__format__": "f-string",
     "Tensor.__iter__": "iteration", "Tensor.__reduce__": "pickle",
-    "tf.data.Dataset.__iter__": "iteration",
+    "tf.data.Dataset.__iter__": "iteration", "NumpyIterator.__next__": "iteration",
 }  # fmt: skip
 """What Python calls the methods that it calls by itself."""
 

@@ -13,13 +13,14 @@ _allowed: ContextVar[frozenset[str]] = ContextVar("tfnp_magic_allowed", default=
 class allow:  # noqa: N801 - used like a function: `with tfnp_magic.allow("copy"):`
     """Let conversions of some kinds pass in a ``with`` block, whatever a trace forbids.
 
-    It is of this thread and task: what others do meanwhile is guarded as before, and so is
-    what they were handed in here. Regions may be nested; an inner one adds to the outer one.
+    It holds for this thread and task: what others do meanwhile is guarded as before, also the
+    work that this block hands to them. Blocks may be nested; an inner one adds its kinds.
 
     Parameters
     ----------
     kinds
-        Any of `tfnp_magic.guards.KINDS`, ``move`` or ``any``; all kinds, if none is given.
+        Any of `tfnp_magic.guards.KINDS` (``"copy"``, ``"silent-cast"``, …), ``"move"`` for
+        moves in any direction, or ``"any"``; all kinds, if none is given. Without sizes.
 
     Raises
     ------

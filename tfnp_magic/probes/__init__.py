@@ -1,7 +1,7 @@
 """The chokepoints that conversions pass, one module per family, and their catalogue.
 
 To add one: a module with ``NAME`` and ``patches()``, a row in `CATALOGUE`, a row in
-the contract tests that makes it fire.
+the contract tests that makes it fire; docs/chokepoints.md shows how.
 
 Array to tensor: `constructor`, `fast_path`, `protos`, `baking` (constants of graphs),
 `graph_inputs`, `python_values`. Tensor to array: `buffer`, `reading`. Both ways: `dlpack`,

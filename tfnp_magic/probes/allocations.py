@@ -40,6 +40,7 @@ _GET_HANDLER = 305
 Source: numpy/_core/code_generators/numpy_api.py, 1.22 to 2.4.
 """
 
+_VERSION_FIELD = 127
 _MALLOC_FIELD = 128 + 8
 """Offset in ``PyDataMem_Handler``: name (127 bytes), version (1), context (8), then malloc."""
 
@@ -105,7 +106,8 @@ def tables() -> tuple[int, ...]:
     get = ctypes.PYFUNCTYPE(ctypes.py_object)(table[_GET_HANDLER] or 0)
     current = content(get(), b"mem_handler")
     default = contextvars.Context().run(lambda: content(get(), b"mem_handler"))
-    if ctypes.string_at(default, 18) != b"default_allocator\0":
+    is_known = ctypes.string_at(default, 18) == b"default_allocator\0"
+    if not is_known or ctypes.string_at(default + _VERSION_FIELD, 1) != b"\1":
         raise Unsupported("NumPy's own memory functions are not the known ones")
     return tuple(dict.fromkeys((default, current)))
 

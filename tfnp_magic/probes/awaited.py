@@ -68,5 +68,6 @@ class Awaited:
                 patch.on()
         except BaseException:
             while self._in:
-                self._in.pop().off()
+                self._in[-1].off()  # remembered until it is out: a second interrupt may come
+                self._in.pop()
             raise

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from tfnp_magic.frames.site import AMONG_TENSORFLOWS, is_own
 from tfnp_magic.guards.guard import InteropError
+from tfnp_magic.tracebacks import raise_again_from
 
 _Function = TypeVar("_Function", bound=Any)
 
@@ -50,6 +51,8 @@ class AttributePatch:
     def on(self) -> None:
         """Put ours in; the owner's own ``__dict__`` decides what giving back means."""
         original = getattr(self.owner, self.name)
+        if isinstance(self.owner, type) and not _has(self.owner, self.name):
+            raise AttributeError(f"{_name_of(self.owner)} has no attribute {self.name!r}")
         self._found = vars(self.owner).get(self.name, ABSENT)
         self._put = self._make(original)
         setattr(self.owner, self.name, self._put)
@@ -138,26 +141,30 @@ def _code_that_calls(target: Callable[..., Any]) -> types.CodeType:
             return call(*args, **kwargs)
         except BaseException as exc:
             if exc.__traceback__ is not None:
-                exc.__traceback__ = exc.__traceback__.tb_next
+                drop: Any = "drop"
+                drop(exc, exc.__traceback__.tb_next)
             raise
 
     code = trampoline.__code__
-    consts = tuple(target if const == "target" else const for const in code.co_consts)
-    return code.replace(co_consts=consts)
+    known = {"target": target, "drop": raise_again_from}
+    return code.replace(
+        co_consts=tuple(
+            known.get(const, const) if isinstance(const, str) else const for const in code.co_consts
+        )
+    )
 
 
 def without_our_frame(exc: BaseException) -> None:
     """Drop the calling frame from the exception's traceback, before a bare ``raise``.
 
-    The user's exception shows the frames that it would show untraced. (Python 3.10
-    re-raises with the traceback as caught: there the probe's frame stays visible.) Of an
-    `InteropError` that was raised in here, nothing of ours is shown.
+    The user's exception shows the frames that it would show untraced. Of an `InteropError`
+    that was raised in here, nothing of ours is shown.
     """
     traceback = exc.__traceback__
     if traceback is None:
         return
     is_guards = isinstance(exc, InteropError) and _is_all_ours(traceback)
-    exc.__traceback__ = None if is_guards else traceback.tb_next
+    raise_again_from(exc, None if is_guards else traceback.tb_next)
 
 
 def _is_all_ours(traceback: TracebackType | None) -> bool:
@@ -181,6 +188,11 @@ def among_tensorflows(ours: _Function) -> _Function:
         file = str(Path(folder).with_name(AMONG_TENSORFLOWS))
         ours.__code__ = ours.__code__.replace(co_filename=file)
     return ours
+
+
+def _has(owner: type[Any], name: str) -> bool:
+    """Whether instances have it; every class has a ``__call__``, for example, of its own class."""
+    return any(name in vars(kind) for kind in owner.__mro__)
 
 
 def _name_of(owner: Any) -> str:

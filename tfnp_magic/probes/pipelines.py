@@ -34,7 +34,7 @@ def patches() -> list[AttributePatch]:
         module_of("data.ops.from_tensors_op")._TensorDataset,
         module_of("data.ops.from_tensor_slices_op")._TensorSliceDataset,
     )
-    methods = [name for name in ("reduce", "get_single_element", "save") if name in vars(dataset)]
+    methods = ("reduce", "get_single_element", "save")
     return [
         AttributePatch(iterator, "_create_iterator", functools.partial(_around_create, watch)),
         AttributePatch(iterator, "_next_internal", functools.partial(_around_next, watch, True)),

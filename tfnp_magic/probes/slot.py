@@ -10,6 +10,7 @@ first, return its failure untouched, and tell Python only about success.
 from __future__ import annotations
 
 import ctypes
+import functools
 import platform
 import sys
 import sysconfig
@@ -17,9 +18,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
+import numpy as np
+
 from tfnp_magic import interrupts
+from tfnp_magic.frames.site import is_library
 from tfnp_magic.guards.guard import InteropError
 from tfnp_magic.probes.machine_code import Page, Unsupported, address_of, call, quad
 
@@ -29,6 +34,9 @@ _WORD = ctypes.sizeof(ctypes.c_void_p)
 # offset, getattr, setattr, as_async, repr, number, sequence, mapping, hash, call,
 # str, getattro, setattro; then as_buffer.
 _AS_BUFFER = 17
+
+_BF_GETBUFFER, _TP_GETATTRO, _TP_SETATTRO = 1, 58, 69
+"""Numbers of slots in CPython's Include/typeslots.h, which never change."""
 
 Listener = Callable[[Any, int, int, int, int], None]
 Herald = Callable[[Any], None]
@@ -54,17 +62,40 @@ def check_support() -> None:
         raise Unsupported("free-threaded and debug builds of Python are not known")
     if platform.machine() not in ("x86_64", "AMD64") or sys.platform == "win32":
         raise Unsupported(f"no code for {platform.machine()} on {sys.platform}")
-    if _slot_address(bytes) == 0 or _slot_address(int) != 0:
+    if not all(_is_laid_out(kind) for kind in (bytes, int, bytearray)):
         raise Unsupported("the layout of Python's type objects is not the known one")
+
+
+def _field(kind: type[Any], number: int) -> int:
+    """One word of a type object."""
+    head = object.__basicsize__ + _WORD
+    return ctypes.c_void_p.from_address(id(kind) + head + number * _WORD).value or 0
+
+
+def _is_laid_out(kind: type[Any]) -> bool:
+    """Whether the fields around the buffers' lie where they should; no pointer is followed.
+
+    Held against what Python itself tells of them, which depends on no layout.
+    """
+    before = [_as_python_tells(kind, slot) for slot in (_TP_GETATTRO, _TP_SETATTRO)]
+    found = [_field(kind, _AS_BUFFER + offset) for offset in (-2, -1, 1)]
+    return found == [*before, kind.__flags__]
 
 
 def _slot_address(kind: type[Any]) -> int:
     """Address of the type's ``bf_getbuffer`` field; 0 for a type without buffers."""
-    head = object.__basicsize__ + _WORD
-    procs = ctypes.c_void_p.from_address(id(kind) + head + _AS_BUFFER * _WORD).value
+    procs = _field(kind, _AS_BUFFER)
     if not procs or not ctypes.c_void_p.from_address(procs).value:
         return 0
     return procs
+
+
+def _as_python_tells(kind: type[Any], slot: int) -> int:
+    """What a slot holds, by Python's own function, which only reads (``PyType_GetSlot``)."""
+    get = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_int)(
+        ("PyType_GetSlot", ctypes.pythonapi)
+    )
+    return get(kind, slot) or 0
 
 
 class BufferSlot:
@@ -106,6 +137,8 @@ class BufferSlot:
             raise Unsupported(f"{kind.__name__} exports no buffers in this version")
         self._slot = ctypes.c_void_p.from_address(address)
         self.original = self._slot.value
+        if self.original != _as_python_tells(kind, _BF_GETBUFFER):
+            raise Unsupported("the layout of Python's type objects is not the known one")
         self._callback = _Callback(listener, herald)
         self._code = _Code(self.original or 0, self._callback)
 
@@ -162,9 +195,17 @@ class _Raised:
 
     def note(self, error: InteropError) -> None:
         """This thread will get this error."""
-        self._kind = interrupts.as_class(error.with_traceback(None))
-        self.words[0], self.words[1] = threading.get_ident(), id(self._kind)
+        kind = interrupts.as_class(error.with_traceback(None))
+        thread, address = threading.get_ident(), id(kind)
+        # From here on no other thread can come in between.
+        self._kind, self.words[0], self.words[1] = kind, thread, address
 
+
+_IS_SWALLOWED = np.lib.NumpyVersion(np.__version__) < "2.0.0"
+"""Whether NumPy takes what is raised as it asks a tensor for an attribute for its absence.
+
+Where it does, what is to be raised waits, which only the main thread can; see `_Deferred`.
+"""
 
 _WAITS, _RAISES = 1, 2
 """What the listener tells C: that an exception waits to be raised, or is to be raised here."""
@@ -189,6 +230,9 @@ def _shielded(
             begun = words[at - 1] * 1_000_000_000 + words[at]
             listener(exporter, view, flags, started, clock() - begun)
         except InteropError as error:
+            if _IS_SWALLOWED and threading.get_ident() == threading.main_thread().ident:
+                waiting.append(error)
+                return _WAITS
             raised.note(error)
             return _RAISES
         except BaseException as exc:
@@ -221,17 +265,68 @@ which on Linux is the clock of `time.perf_counter_ns`, too.
 
 
 class _Deferred:
-    """Raises what is waiting when the interpreter asks for its truth (`PyObject_IsTrue`)."""
+    """Raises what is waiting when the interpreter asks for its truth (`PyObject_IsTrue`).
+
+    Not while a tensor is asked for an attribute, which NumPy does after it got the memory:
+    before 2.0 it takes whatever is raised there for the attribute's absence (`_IS_SWALLOWED`).
+    """
 
     def __init__(self) -> None:
         self.waiting: deque[BaseException] = deque()
+        self._raised = _Raised()
 
     def __bool__(self) -> bool:
         __tracebackhide__ = True
-        if self.waiting:
-            exc = self.waiting.popleft()
-            raise exc.with_traceback(None)
-        return False
+        if not self.waiting:
+            return False
+        if _IS_SWALLOWED and not _is_watched() and _is_in_attribute(sys._getframe(1)):
+            _call_later(address_of(ctypes.pythonapi.PyObject_IsTrue), self)
+            return False
+        exc = self.waiting.popleft().with_traceback(None)
+        if isinstance(exc, InteropError):
+            # Not from here: the traceback would show it.
+            self._raised.note(exc)
+            _call_later(_code_that_raises(self._raised), None)
+            return False
+        raise exc
+
+
+def _is_in_attribute(frame: FrameType) -> bool:
+    code = frame.f_code
+    return code.co_name == "__getattr__" and is_library(code.co_filename)
+
+
+def _is_watched() -> bool:
+    """Whether a debugger or profiler is told of each call: 3.11 then comes no further.
+
+    It asks again before the function's first instruction as long as something is to be called
+    (``DO_TRACING``, CPython's Python/ceval.c).
+    """
+    return sys.gettrace() is not None or sys.getprofile() is not None
+
+
+def _call_later(function: int, argument: object) -> None:
+    """Let the interpreter call a C function, at one of its next instructions."""
+    add = ctypes.pythonapi.Py_AddPendingCall
+    add(ctypes.c_void_p(function), ctypes.py_object(argument))
+
+
+@functools.cache
+def _code_that_raises(raised: _Raised) -> int:
+    """In C: ``PyThreadState_SetAsyncExc(words[0], words[1]); return 0;``."""
+    page = Page(
+        bytes.fromhex("4883ec08") + _raising(raised)  # sub rsp,8
+        + bytes.fromhex("31c0 4883c408 c3")  # xor eax,eax; add rsp,8; ret
+    )  # fmt: skip
+    return page.address
+
+
+def _raising(raised: _Raised) -> bytes:
+    return (
+        b"\x48\xb8" + quad(ctypes.addressof(raised.words))  # mov rax, ...
+        + bytes.fromhex("488b38 488b7008")  # mov rdi,[rax]; mov rsi,[rax+8]
+        + call(address_of(ctypes.pythonapi.PyThreadState_SetAsyncExc))
+    )  # fmt: skip
 
 
 interrupts.carriers.add(_Deferred.__bool__.__code__)
@@ -269,9 +364,7 @@ def _assemble(original: int, callback: _Callback) -> bytes:
         + call(address_of(api.Py_AddPendingCall))
     )  # fmt: skip
     let_raise = (
-        b"\x48\xb8" + quad(ctypes.addressof(callback.raised.words))  # mov rax, ...
-        + bytes.fromhex("488b38 488b7008")  # mov rdi,[rax]; mov rsi,[rax+8]
-        + call(address_of(api.PyThreadState_SetAsyncExc))
+        _raising(callback.raised)
         + b"\xeb" + bytes([len(defer)])  # jmp over defer
     )  # fmt: skip
     chosen = (

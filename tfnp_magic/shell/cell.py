@@ -22,7 +22,7 @@ from IPython.core.inputtransformer2 import leading_indent
 from IPython.display import display
 
 from tfnp_magic.frames.site import is_library
-from tfnp_magic.interrupts import raised_by_signal
+from tfnp_magic.interrupts import insist, raised_by_signal
 
 if TYPE_CHECKING:
     from tfnp_magic.guards import Guard
@@ -123,15 +123,16 @@ class CellTracer:
         self._running.append(_Running(trace, wanted, depth, thread, text))
         start(trace)
 
+    def before_execute(self) -> None:
+        """End what an earlier cell left: an interrupt came before IPython told of its end."""
+        if self._running:
+            self._end_from(len(self.cells()), None)
+
     def after_execute(self) -> None:
         """End the traces whose cell has ended (``post_execute``; also of silent cells)."""
         if not self._running:
             return
-        depth, thread = len(self.cells()), threading.get_ident()
-        error = error_of(self.shell.last_execution_result)
-        for running in reversed(self._running):
-            if running.thread == thread and running.depth > depth:
-                self._end(running, error)
+        self._end_from(len(self.cells()) + 1, error_of(self.shell.last_execution_result))
 
     def after_cell(self, result: Any) -> None:
         """Show what the ended cell left (``post_run_cell``), below its own output."""
@@ -184,7 +185,8 @@ class CellTracer:
         finally:
             try:
                 self._keep(trace, wanted, error, typed)
-            except KeyboardInterrupt:  # it may have come before the trace could end
+            except BaseException:  # an interrupt: it may have come before the trace could end
+                insist(trace.leave, error)
                 self._keep(trace, wanted, error, typed)
                 raise
             if not self.cells():
@@ -237,6 +239,13 @@ class CellTracer:
         given = {key: value for key, value in local.items() if key.isidentifier()}
         function = ast.Expression(_function_of(given, last.value))
         return eval(compile_(function, name, "eval"), names)(**given)
+
+    def _end_from(self, depth: int, error: str | None) -> None:
+        """End the traces of this thread's cells that are so many cells deep, or deeper."""
+        thread = threading.get_ident()
+        for running in reversed(self._running):
+            if running.thread == thread and running.depth >= depth:
+                self._end(running, error)
 
     def _end(self, running: _Running, error: str | None) -> None:
         self._keep(running.trace, running.wanted, error, running.typed)

@@ -6,6 +6,8 @@ import dataclasses
 import weakref
 from typing import Any
 
+from tfnp_magic.interrupts import insist
+
 _MAGICS = ("interop_trace", "tfnp_whos")
 
 
@@ -36,7 +38,7 @@ def load(shell: Any) -> None:
     try:
         _give(shell, state)
     except BaseException:  # an interrupt: all or nothing
-        unload(shell)
+        insist(unload, shell)
         raise
 
 
@@ -62,7 +64,7 @@ def unload(shell: Any) -> None:
     try:
         _leave(shell, state)
     except BaseException:  # an interrupt: no trace may stay open, and nothing of ours stays in
-        _leave(shell, state)
+        insist(_leave, shell, state)
         raise
 
 
@@ -95,6 +97,7 @@ def _take_back(shell: Any, state: _Loaded) -> None:
 def _callbacks(state: _Loaded) -> list[tuple[str, Any]]:
     tracer, session = state.tracer, state.magics.session
     return [
+        ("pre_execute", tracer.before_execute),
         ("post_execute", tracer.after_execute),
         ("post_run_cell", tracer.after_cell),
         # Behind the tracer's: what a cell's own magic recorded counts once that has ended.

@@ -38,6 +38,9 @@ _TRACE_OPTIONS = {
     "--forbid": "",
     "--warn": "",
     "--pdb": "",
+    "--no-quiet": "",
+    "--no-graph": "",
+    "--no-annotate": "",
 }
 _TAKE_A_VALUE = ("--output", "--check-values", "--forbid", "--warn", "--pdb")
 _MAGIC_ON_LINE = re.compile(r"(?:.*=)?\s*%%?(?P<name>interop_trace|tfnp_whos)\s")
@@ -165,8 +168,10 @@ class InteropMagics(Magics):
             np.sum(t)
 
         ``%interop_trace np.sum(t)`` traces one expression and returns its value; put
-        ``--`` before an expression that begins with a minus sign. The recording that
-        ``-o`` stores has ``summary()`` and ``crossings()``, both DataFrames.
+        ``--`` before an expression that begins with a minus sign. Line 1 of a report is the
+        line of ``%%interop_trace``. The recording that ``-o`` stores prints as the report, and
+        has DataFrames: ``summary()``, ``crossings()``, ``findings()``, ``by_line()``, and
+        ``before.diff(after)``.
 
         Session mode traces every cell that you run, with a line of figures below it:
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tfnp_magic.interrupts import insist
 from tfnp_magic.testing.exceeded import Outcome, outcome_of
 from tfnp_magic.testing.telling import failure_text, unsure_texts
 
@@ -180,6 +181,7 @@ class Span:
         try:
             return self.trace.stop(error)
         except BaseException:  # an interrupt: nothing of ours may stay in
+            insist(self.trace.leave, error)
             self.trace.stop(error)
             raise
         finally:

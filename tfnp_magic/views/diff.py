@@ -23,7 +23,7 @@ COLUMNS = (
     "line_before", "line_after", "source", "code", "change",
     *(f"{figure}_{side}" for figure in FIGURES for side in ("before", "after")),
 )  # fmt: skip
-"""Stable, documented in the README; new ones may be added behind."""
+"""Stable, documented in docs/reference.md; new ones may be added behind."""
 
 
 def diff_frame(before: Recording, after: Recording) -> pd.DataFrame:

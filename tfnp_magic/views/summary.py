@@ -23,7 +23,7 @@ COLUMNS = (
     "dtype_from", "dtype_to", "cast", "device_from", "device_to", "bytes", "copied_bytes",
     "storage", "seconds", "reason", "copies", "values", "moved_bytes", "mirror", "waited_seconds",
 )  # fmt: skip
-"""Stable, documented in the README; new ones may be added behind."""
+"""Stable, documented in docs/reference.md; new ones may be added behind."""
 
 LEDGER_COLUMNS = (
     *COLUMNS, "evidence", "source", "function", "cast_evidence", "move_evidence",

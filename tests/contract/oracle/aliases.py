@@ -21,6 +21,9 @@ def aliased(operand, result) -> tuple[bool, bool | None]:
     return shared, _seen_flipped(ours, theirs)
 
 
+_byte_bounds = getattr(np.lib, "array_utils", np).byte_bounds  # of NumPy itself before 2.0
+
+
 def _seen_flipped(ours, theirs):
     addresses = [address for one in ours for address in _places(one, theirs) if writable(address)]
     if not addresses:
@@ -33,7 +36,7 @@ def _places(array, others):
     if not array.size:
         return []
     ends = {_address(array, index) for index in (0, array.size // 2, array.size - 1)}
-    low, high = np.lib.array_utils.byte_bounds(array)
+    low, high = _byte_bounds(array)
     starts = {_address(other, 0) for other in others if other.size}
     return sorted(ends | {address for address in starts if low <= address < high})
 
