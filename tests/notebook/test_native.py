@@ -20,7 +20,7 @@ SAME = {
     "a comment only": "# nothing",
     "print, then a value": "print('x', end='')\nprint('y')\n5",
     "an unfinished line": "print('x', end='')",
-    "stderr": "import sys\nprint('x', file=sys.stderr)\nprint('y')",
+    "stderr": "import sys\nprint('x', file=sys.stderr, flush=True)\nprint('y')",
     "display": "display(t)\nnp.sum(t)",
     "await": "x = await asyncio.sleep(0, 3)\nx",
     "await as the last expression": "await asyncio.sleep(0, np.sum(t))",
