@@ -93,20 +93,19 @@ class Trace:
             insist(self.leave)
             raise
 
-    @covered_from_entry
     def leave(self, error: str | None = None) -> None:
-        """End, and no more: everything comes out, however many interrupts come meanwhile.
+        """End, and no more: everything comes out. May be repeated, as `insist` does it.
 
         Parameters
         ----------
         error
             Name of the exception that ended the traced code, if one did.
         """
-        try:
-            self._end(error)
-        except BaseException:
-            insist(self._end, error)
-            raise
+        if self.running:
+            self.recording.duration_ns = clock() - self._recorder.started_ns
+            self.recording.error = error
+            self._come_out()
+            self.running = False
 
     def stop(self, error: str | None = None) -> Recording:
         """End: everything comes out, and the recording is complete. May be repeated.
@@ -116,7 +115,7 @@ class Trace:
         error
             Name of the exception that ended the traced code, if one did.
         """
-        self.leave(error)
+        insist(self.leave, error)
         if not self._complete:
             self._recorder.finish()
             self._add_graphs()
@@ -129,13 +128,6 @@ class Trace:
             probes.acquire(self._scope.token)
             if self._look is not None:
                 profiler.begin(self._look)
-
-    def _end(self, error: str | None) -> None:
-        if self.running:
-            self.recording.duration_ns = clock() - self._recorder.started_ns
-            self.recording.error = error
-            self._come_out()
-            self.running = False
 
     def _come_out(self) -> None:
         """Take all of it out; what fails keeps nothing else in."""

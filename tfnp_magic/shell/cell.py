@@ -142,9 +142,8 @@ class CellTracer:
             if not ended.wanted.quiet:
                 display(ended.recording)
             if ended.wanted.annotate:
-                from tfnp_magic.shell.annotating import (
-                    offer_copy,  # on demand: few cells ask for it
-                )
+                # On demand: few cells ask for it.
+                from tfnp_magic.shell.annotating import offer_copy
 
                 offer_copy(self.shell, ended.typed, ended.recording)
 

@@ -59,13 +59,9 @@ def _give(shell: Any, state: _Loaded) -> None:
 def unload(shell: Any) -> None:
     """Take it all back; a trace that runs is ended and shown. Nothing if not loaded."""
     state = _shells.get(shell)
-    if state is None:
-        return
-    try:
-        _leave(shell, state)
-    except BaseException:  # an interrupt: no trace may stay open, and nothing of ours stays in
+    if state is not None:
+        # However many interrupts come: no trace may stay open, and nothing of ours stays in.
         insist(_leave, shell, state)
-        raise
 
 
 def _leave(shell: Any, state: _Loaded) -> None:
