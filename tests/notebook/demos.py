@@ -20,9 +20,13 @@ def read(name: str) -> NotebookNode:
     return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
 
 
-def executed(name: str) -> NotebookNode:
-    """The notebook; a cell that raises although it is not said to ends the test."""
+def executed(name: str, *asked: str) -> NotebookNode:
+    """The notebook, with what is asked as cells at its end.
+
+    A cell that raises although it is not said to ends the test.
+    """
     notebook = read(name)
+    notebook.cells += map(nbformat.v4.new_code_cell, asked)
     NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
     return notebook
 

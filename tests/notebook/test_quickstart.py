@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import nbformat
+import demos
 import pytest
-from nbclient import NotebookClient
-
-NOTEBOOK = Path(__file__).parents[2] / "demo_notebooks" / "quickstart.ipynb"
 
 TO_TF, TO_NP = "numpy → tensorflow", "tensorflow → numpy"
 
@@ -64,11 +60,7 @@ print("ANSWER" + json.dumps({
 @pytest.fixture(scope="module")
 def executed():
     """The notebook, executed in a kernel of its own, with one question asked at its end."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    question = nbformat.v4.new_code_cell(_ASK % (tuple(EXPECTED),))
-    notebook.cells.append(question)
-    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
-    return notebook
+    return demos.executed("quickstart", _ASK % (tuple(EXPECTED),))
 
 
 @pytest.fixture(scope="module")

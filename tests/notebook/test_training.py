@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import nbformat
+import demos
 import pytest
-from nbclient import NotebookClient
-
-NOTEBOOK = Path(__file__).parents[2] / "demo_notebooks" / "training.ipynb"
 
 IMAGES, PIXELS = 1797, 64
 
@@ -50,11 +46,8 @@ print("ANSWER" + json.dumps({
 @pytest.fixture(scope="module")
 def executed():
     """The notebook, executed in a kernel of its own, with one question asked at its end."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
     names = tuple(FINDINGS)
-    notebook.cells.append(nbformat.v4.new_code_cell(_ASK % (names, names)))
-    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
-    return notebook
+    return demos.executed("training", _ASK % (names, names))
 
 
 @pytest.fixture(scope="module")

@@ -182,9 +182,3 @@ def test_attributes_and_methods_of_a_recording_are_listed():
 
 def test_public_names_are_listed():
     assert sorted(names("Public names")) == sorted(tfnp_magic.__all__)
-
-
-def test_links_within_the_reference_lead_to_headings():
-    headings = re.findall(r"^## (.+)$", REFERENCE, flags=re.MULTILINE)
-    anchors = {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
-    assert set(re.findall(r"\]\(#([\w-]+)\)", REFERENCE)) <= anchors
