@@ -108,7 +108,12 @@ def load(path: str | os.PathLike[str]) -> Recording:
     """
     name = os.fsdecode(path)
     with open(name, "rb") as file:
-        content = file.read()
+        if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
+            _refuse_other(name, "it is a device, which may have no end")
+        content = file.read(_LARGE)
+        if not content.startswith(_GZIP):
+            _check_beginning(content, name)
+        content += file.read()
     if content.startswith(_GZIP):
         content = _unpacked(content, name)
     document = _parsed(content, name)
@@ -125,14 +130,31 @@ def load(path: str | os.PathLike[str]) -> Recording:
     return recording
 
 
+_LARGE = 10_000_000
+"""Bytes from which on a file is read further only where it begins as `save` begins one."""
+
+
+def _check_beginning(content: bytes, name: str) -> None:
+    """Refuse a large file of something else before all of it is in memory."""
+    if len(content) >= _LARGE and FORMAT.encode() not in content[:_BEGINNING]:
+        _refuse_other(name, "it does not begin as one, and is too large to look further")
+
+
 _DOCUMENT = {"format", "version", "written_by", "recording"}
 
 
 def _check(recording: Recording) -> None:
-    """Refuse what no type tells: a moment must be one of a crossing that is there."""
+    """Refuse what no type tells: a moment of no crossing that is there, less than nothing."""
     for number, moment in enumerate(recording.moments):
         if not 0 <= moment.crossing < len(recording.ledger):
             raise Misfit("is no index of the ledger", f".moments[{number}].crossing")
+    for number, crossing in enumerate(recording.ledger):
+        for name in _COUNTED:
+            if (getattr(crossing, name) or 0) < 0:
+                raise Misfit("is less than nothing", f".ledger[{number}].{name}")
+
+
+_COUNTED = ("count", "nbytes", "copied_bytes", "copies", "moved_bytes", "other_shapes")
 
 
 # Reading.
@@ -141,7 +163,9 @@ def _check(recording: Recording) -> None:
 def _unpacked(packed: bytes, name: str) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
-            content = file.read(MOST_UNPACKED + 1)
+            content = file.read(_LARGE)
+            _check_beginning(content, name)
+            content += file.read(MOST_UNPACKED + 1 - len(content))
     except (EOFError, OSError, zlib.error) as error:
         raise RecordingFileError(
             f"{name!r} is damaged or cut off: it cannot be unpacked ({error}). {_AGAIN}"
@@ -159,7 +183,12 @@ _AGAIN = "Save the recording again, or take an older copy of the file."
 
 def _parsed(content: bytes, name: str) -> Any:
     try:
-        return json.loads(content, parse_int=_bounded(), parse_constant=_no_constant)
+        return json.loads(
+            content,
+            parse_int=_bounded(),
+            parse_constant=_no_constant,
+            object_pairs_hook=_each_once,
+        )
     except RecursionError:
         _refuse_other(name, "it is nested too deeply")
     except ValueError as error:  # a number of too many digits is one, too
@@ -197,6 +226,14 @@ def _bounded() -> Callable[[str], int]:
 
 
 _MOST_DIGITS = len(str(-LARGEST))
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are there once: of two, readers would take different ones."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("an object in it has a name twice")
+    return found
 
 
 def _no_constant(name: str) -> NoReturn:

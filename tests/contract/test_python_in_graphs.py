@@ -506,19 +506,22 @@ def test_trace_of_another_thread_does_not_get_them(notebook):
         "def rows():\n    for row in X[:50]:\n        time.sleep(0.002)\n        yield row\n"
     )
     notebook.run(DATASET)
-    ready, told = threading.Event(), []
+    ready, done, told = threading.Event(), threading.Event(), []
 
     def other():
         with tfnp_magic.trace() as recording:
             ready.set()
-            time.sleep(0.3)
+            done.wait(60)
         told.append(recording)
 
     thread = threading.Thread(target=other)
     thread.start()
     ready.wait()
-    recording = notebook.trace("for x in ds: pass")
-    thread.join()
+    try:
+        recording = notebook.trace("for x in ds: pass")
+    finally:
+        done.set()
+        thread.join()
     assert crossings(recording) == {(TO_TF, GENERATOR, 1, 4): (50, 50 * ROW)}
     assert told[0].ledger == []
     assert told[0].left_out == 50

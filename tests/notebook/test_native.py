@@ -44,7 +44,9 @@ SAME = {
     "an unfinished string": "x = '''a\nb",
     "a misplaced return": "x = 1\nreturn x",
     "__future__": "from __future__ import annotations\ndef f(x: undefined): ...\nf.__annotations__",
-    "shell command": "!echo hi",
+    # Python 3.12 and later warn of the fork, at some moment before or after what is echoed.
+    "shell command": "import warnings\nwith warnings.catch_warnings():\n"
+    "    warnings.simplefilter('ignore')\n    !echo hi",
     "shell command with a value": "x = !echo hi\nx",
     "a magic": "%env TFNP_MAGIC_TEST=1\nnp.sum(t)",
     "a magic with a value": "x = %env HOME\ntype(x)",
@@ -296,7 +298,7 @@ def check_that_an_interrupt_ends_the_cell(kernel: Kernel, body: str, after_s: fl
     assert outcome.kinds == ["stdout", "error", "report"]
     if LOST_BY_TENSORFLOW not in outcome.status[2]:
         assert outcome.status == ("error", "KeyboardInterrupt", "")
-    assert arrows(outcome.text("error"))[0] in lines
+    assert arrows(outcome.text("error"))[:1] in [[line] for line in lines]
     assert kernel.value("[rec.error, rec.lost]") == [outcome.status[1], []]
     assert kernel.ledger()[0][:2] == ("np.sum", 2)
     assert kernel.value("len(__import__('tfnp_magic.probes').probes.probes._in)") == 0
