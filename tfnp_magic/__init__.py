@@ -51,6 +51,7 @@ Data goes one way: call → probe → recorder → recording → views.
 ``blind_spots``           what no probe sees
 ``guards``                what is forbidden, warned of, or stopped at in the debugger
 ``sizes``                 numbers of bytes as people write them
+``locks``                 locks that a fork leaves open
 ``testing``,              budgets for tests: limits, and what is said where one was exceeded;
 ``pytest_plugin``         the marker and the fixture that pytest finds
 ``whos``, ``whos_…``      a namespace, and what is inside of it, as a list of tensors and arrays

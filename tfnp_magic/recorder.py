@@ -21,6 +21,7 @@ from tfnp_magic.hazards import Hazards
 from tfnp_magic.into import dtype_in, names_dtype
 from tfnp_magic.lanes import AlikeLook, Groove, Lane
 from tfnp_magic.ledger import count, count_alike, crossing_of, keep_house, uncount
+from tfnp_magic.locks import new_lock
 from tfnp_magic.model import (
     HOUSEKEEPING_ARRAY,
     HOUSEKEEPING_PYTHON,
@@ -160,10 +161,16 @@ class Recorder(Spots):
         # What was asked for in full is not bounded.
         self.budget = None if values_limit is None else Budget()
         self._silenced: set[str] = set()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
+        self._is_over = False
 
     def see(self, frame: FrameType | None, seen: Seen) -> None:
-        """Record a conversion made by `frame`, the caller of the chokepoint."""
+        """Record a conversion made by `frame`, the caller of the chokepoint.
+
+        One that another thread began before the trace ended is not recorded any more.
+        """
+        if self._is_over:
+            return
         unsettled = self._at(frame)
         where = stand(frame, self._cell_files)
         spot = self._spot(where, frame, seen)
@@ -383,6 +390,7 @@ class Recorder(Spots):
             self.recording.ledger[:] = ledger
             self.recording.moments[:] = self._moments.told(ledger, self.started_ns)
             self.recording.moments_dropped = self._moments.dropped
+            self._is_over = True
         self.recording.left_out = self.left_out
         self.hazards.finish()
         return self.recording
@@ -456,7 +464,9 @@ class Recorder(Spots):
         )  # fmt: skip
         with self._lock:
             crossing = self._ledger.get(key)
-            if crossing is None:
+            if self._is_over:  # on another thread, meanwhile: it is nobody's
+                crossing = crossing_of(spot.site, spot.route, seen, verdict)
+            elif crossing is None:
                 crossing = self._ledger[key] = crossing_of(spot.site, spot.route, seen, verdict)
                 self.recording.ledger.append(crossing)
             count(crossing, seen, verdict)

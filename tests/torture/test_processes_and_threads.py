@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
 import multiprocessing
 import os
@@ -75,6 +76,16 @@ def test_a_child_that_never_ends_its_trace_exits_as_it_wants():
     assert counted(recording) == 0
 
 
+@pytest.fixture
+def often_switching():
+    """Threads give way wherever they can, also while they hold a lock."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("often_switching")
 def test_a_fork_while_other_threads_convert_leaves_the_child_able_to_trace():
     """No lock of ours may be held for good in the child, by a thread that it does not have."""
     over = threading.Event()
@@ -85,6 +96,7 @@ def test_a_fork_while_other_threads_convert_leaves_the_child_able_to_trace():
             np.sum(COPIED)
 
     def work():
+        faulthandler.dump_traceback_later(20, exit=True)
         with tfnp_magic.trace() as recording:
             COPIED.numpy()
         return counted(recording)
@@ -94,7 +106,7 @@ def test_a_fork_while_other_threads_convert_leaves_the_child_able_to_trace():
         for thread in threads:
             thread.start()
         try:
-            assert [in_child(work) for _ in range(10)] == [(1, 7)] * 10
+            assert [in_child(work) for _ in range(100)] == [(1, 7)] * 100
         finally:
             over.set()
             for thread in threads:

@@ -6,10 +6,10 @@ the contract tests that makes it fire; docs/chokepoints.md shows how.
 
 from __future__ import annotations
 
-import threading
 from types import ModuleType
 from typing import Protocol
 
+from tfnp_magic.locks import new_rlock
 from tfnp_magic.probes import (
     allocations,
     baking,
@@ -91,7 +91,7 @@ class Probes:
     def __init__(self, catalogue: tuple[tuple[ModuleType, str], ...]) -> None:
         self._catalogue = catalogue
         self.missing: list[str] = []
-        self._lock = threading.RLock()
+        self._lock = new_rlock()
         self._users: set[int] = set()
         self._in: list[Patch] = []
 
