@@ -137,7 +137,9 @@ _LARGE = 1_000_000
 def _check_beginning(content: bytes, name: str) -> None:
     """Refuse a large file of something else before all of it is in memory."""
     if len(content) >= _LARGE and FORMAT.encode() not in content[:_BEGINNING]:
-        _refuse_other(name, "it does not begin as one, and is too large to look further")
+        _refuse_other(
+            name, "it is not JSON that begins as one does, and is too large to read further"
+        )
 
 
 _DOCUMENT = {"format", "version", "written_by", "recording"}
