@@ -10,7 +10,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import sys
-import threading
 import weakref
 import zlib
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 from tfnp_magic.cell_text.writes import lines_that_write, names_of
 from tfnp_magic.facts import Span, host_view, span_of_array
 from tfnp_magic.interrupts import raised_by_signal
+from tfnp_magic.locks import new_rlock
 from tfnp_magic.model import Hazard, Place, Site
 from tfnp_magic.recorder.budget import ALWAYS, Budget
 from tfnp_magic.recording import Recording
@@ -203,7 +203,7 @@ class Hazards:
         self._watched: list[_Watched] = []
         self._written: list[_Watched] = []
         self._unwatched = 0
-        self._lock = threading.RLock()  # TensorFlow's threads call back, too
+        self._lock = new_rlock()  # TensorFlow's threads call back, too
         self._looks: dict[tuple[Site, str], int] = {}
         self._budget = Budget()
 

@@ -75,7 +75,7 @@ def insist(deed: Callable[..., Any], *args: Any, tries: int = MOST_TRIES) -> Non
     Raises
     ------
     BaseException
-        What interrupted it, once it is done; or its own failure, if it fails each time.
+        What interrupted it last, once it is done; or its own failure, if it fails each time.
     """
     try:
         deed(*args)

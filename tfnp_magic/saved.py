@@ -108,7 +108,12 @@ def load(path: str | os.PathLike[str]) -> Recording:
     """
     name = os.fsdecode(path)
     with open(name, "rb") as file:
-        content = file.read()
+        if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
+            _refuse_other(name, "it is a device, which may have no end")
+        content = file.read(_LARGE)
+        if not content.startswith(_GZIP):
+            _check_beginning(content, name)
+        content += file.read()
     if content.startswith(_GZIP):
         content = _unpacked(content, name)
     document = _parsed(content, name)
@@ -123,6 +128,18 @@ def load(path: str | os.PathLike[str]) -> Recording:
     except Misfit as misfit:
         _refuse_misfit(name, misfit, document)
     return recording
+
+
+_LARGE = 1_000_000
+"""Bytes from which on a file is read further only where it begins as `save` begins one."""
+
+
+def _check_beginning(content: bytes, name: str) -> None:
+    """Refuse a large file of something else before all of it is in memory."""
+    if len(content) >= _LARGE and FORMAT.encode() not in content[:_BEGINNING]:
+        _refuse_other(
+            name, "it is not JSON that begins as one does, and is too large to read further"
+        )
 
 
 _DOCUMENT = {"format", "version", "written_by", "recording"}
@@ -141,7 +158,9 @@ def _check(recording: Recording) -> None:
 def _unpacked(packed: bytes, name: str) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
-            content = file.read(MOST_UNPACKED + 1)
+            content = file.read(min(_LARGE, MOST_UNPACKED + 1))
+            _check_beginning(content, name)
+            content += file.read(MOST_UNPACKED + 1 - len(content))
     except (EOFError, OSError, zlib.error) as error:
         raise RecordingFileError(
             f"{name!r} is damaged or cut off: it cannot be unpacked ({error}). {_AGAIN}"
@@ -159,7 +178,12 @@ _AGAIN = "Save the recording again, or take an older copy of the file."
 
 def _parsed(content: bytes, name: str) -> Any:
     try:
-        return json.loads(content, parse_int=_bounded(), parse_constant=_no_constant)
+        return json.loads(
+            content,
+            parse_int=_bounded(),
+            parse_constant=_no_constant,
+            object_pairs_hook=_each_once,
+        )
     except RecursionError:
         _refuse_other(name, "it is nested too deeply")
     except ValueError as error:  # a number of too many digits is one, too
@@ -197,6 +221,14 @@ def _bounded() -> Callable[[str], int]:
 
 
 _MOST_DIGITS = len(str(-LARGEST))
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are there once: of two, readers would take different ones."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("an object in it has a name twice")
+    return found
 
 
 def _no_constant(name: str) -> NoReturn:

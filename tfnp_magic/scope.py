@@ -7,6 +7,8 @@ import threading
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING
 
+from tfnp_magic.locks import new_lock
+
 if TYPE_CHECKING:
     from tfnp_magic.driving.driver import Driver
     from tfnp_magic.recorder.budget import Budget
@@ -20,7 +22,7 @@ _tokens: ContextVar[tuple[int, ...]] = ContextVar("tfnp_magic_traces", default=(
 # The line that handed over what runs under this context, where that was on another thread.
 _starter: ContextVar[Driver | None] = ContextVar("tfnp_magic_starter", default=None)
 _open: tuple[Scope, ...] = ()
-_lock = threading.Lock()
+_lock = new_lock()
 _numbers = itertools.count(1)
 
 

@@ -263,8 +263,8 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
         try:
             self._end(kind)
         except BaseException:
-            if self._trace is not None:
-                insist(self._trace.leave, _name_of(kind))
+            if self._trace is not None:  # no call before: one more interrupt would come there
+                insist(self._trace.leave, None if kind is None else kind.__name__)
             self._end(kind)  # once more, and no oftener: reading what graphs did may take long
             raise
         forbidden = [] if self._trace is None else self._trace.recording.forbidden
@@ -273,11 +273,7 @@ class trace:  # noqa: N801 - used like a function: `with tfnp_magic.trace() as r
 
     def _end(self, kind: type[BaseException] | None) -> None:
         if self._trace is not None:
-            self._trace.stop(_name_of(kind))
-
-
-def _name_of(kind: type[BaseException] | None) -> str | None:
-    return None if kind is None else kind.__name__
+            self._trace.stop(None if kind is None else kind.__name__)
 
 
 def _unlabelled(filename: str) -> str | None:

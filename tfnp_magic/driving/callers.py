@@ -16,6 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.driving.driver import NOBODY, Driver, either_of
+from tfnp_magic.locks import new_lock
 
 if TYPE_CHECKING:
     from tfnp_magic.recorder.recorder import Recorder
@@ -128,7 +129,7 @@ class Callers:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._by_iterator: dict[int, Iteration] = {}
         self._by_token: dict[str, list[Iteration]] = {}
         self._calls: dict[int, Call] = {}

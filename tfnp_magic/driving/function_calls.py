@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
 import types
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tfnp_magic.activity import FunctionCalls
 from tfnp_magic.driving.retraces import NEW_FUNCTION, OTHER_OBJECT, Difference, Reasons
 from tfnp_magic.frames.site import is_library
+from tfnp_magic.locks import new_rlock
 from tfnp_magic.model import MAX_SITES, OTHER_LINES
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class FunctionCounter:
         self._by_site: dict[_Key, Entry] = {}
         self._built: dict[int, CodeType] = {}
         # Reentrant: in here, the garbage collector may call what calls a function.
-        self.lock = threading.RLock()
+        self.lock = new_rlock()
 
     def entry(self, recorder: Recorder, frame: FrameType, code: CodeType, *, inside: bool) -> Entry:
         """That of a function's code, for the line below which `frame` runs."""

@@ -8,6 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.activity import MAX_EPOCHS, ModelCalls, Share
+from tfnp_magic.locks import new_lock
 from tfnp_magic.model import MAX_SITES
 from tfnp_magic.scope import inner
 
@@ -169,7 +170,7 @@ class Counter:
         # The codes keep their numbers in the keys from being reused.
         self._at: dict[tuple[Any, str], tuple[ModelCalls, tuple[CodeType | None, ...]]] = {}
         self._running: list[RunningCall] = []
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def entry(self, frame: FrameType, lowest: str) -> ModelCalls:
         """The calls from where a frame stands, by what the user calls it; `lowest` if nothing."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.activity import Pipeline, Share
+from tfnp_magic.locks import new_lock
 from tfnp_magic.model import MAX_SITES, READS, Place, Site
 from tfnp_magic.scope import inner
 
@@ -28,7 +28,7 @@ class Pipelines:
         self._told: list[Pipeline] = recorder.recording.pipelines
         self._known: dict[tuple[Site, str, tuple[str, ...]], Pipeline] = {}
         self._elements: OrderedDict[int, tuple[weakref.ref[Any], Pipeline]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def at(self, site: Site, route: str, steps: tuple[str, ...]) -> Pipeline:
         """The one that is iterated over there; it may be a new one."""

@@ -11,6 +11,7 @@ from tfnp_magic import interrupts
 from tfnp_magic.guards.allowing import is_allowed
 from tfnp_magic.guards.rules import FORBID, LATE, STOP, WARN, Rule
 from tfnp_magic.guards.violations import Met, Violation, in_graph, retrace_of, violations_of
+from tfnp_magic.views.wording import plain
 
 if TYPE_CHECKING:
     from tfnp_magic.driving.retraces import Difference
@@ -214,7 +215,7 @@ class Guard:
 
 
 def _text(rule: Rule, violation: Violation) -> str:
-    said = f"{violation.what}. {violation.instead}".rstrip()
+    said = plain(f"{violation.what}. {violation.instead}".rstrip())
     if rule.action != FORBID:
         return said
     return (

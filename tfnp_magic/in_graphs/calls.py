@@ -6,9 +6,9 @@ The number goes into TensorFlow's profile, with our marker around the call; see
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+from tfnp_magic.locks import new_lock
 from tfnp_magic.model import Site
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Calls:
     """Numbers calls; memory grows with the lines that make them, and not with the calls."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._numbers: dict[_Key, int] = {}
         self._calls: list[Call] = []
 

@@ -14,7 +14,6 @@ import importlib
 import pathlib
 import re
 import tempfile
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from tfnp_magic.in_graphs.calls import Calls
 from tfnp_magic.in_graphs.hushed import hushed
 from tfnp_magic.in_graphs.library import RuntimeLibrary
 from tfnp_magic.interrupts import raised_by_signal
+from tfnp_magic.locks import new_rlock
 
 if TYPE_CHECKING:
     from tfnp_magic.recorder.recorder import Recorder
@@ -130,7 +130,7 @@ class Profiler:
 
     def __init__(self) -> None:
         self.calls, self.library = Calls(), RuntimeLibrary()
-        self._lock = threading.RLock()
+        self._lock = new_rlock()
         self._looking: list[Look] = []
         self._session: _Session | None = None
         self._until = 0.0

@@ -19,10 +19,10 @@ and what became of it where no probe sees that.
 
 from __future__ import annotations
 
-import threading
 from types import ModuleType
 from typing import Protocol
 
+from tfnp_magic.locks import new_rlock
 from tfnp_magic.probes import (
     allocations,
     baking,
@@ -104,7 +104,7 @@ class Probes:
     def __init__(self, catalogue: tuple[tuple[ModuleType, str], ...]) -> None:
         self._catalogue = catalogue
         self.missing: list[str] = []
-        self._lock = threading.RLock()
+        self._lock = new_rlock()
         self._users: set[int] = set()
         self._in: list[Patch] = []
 

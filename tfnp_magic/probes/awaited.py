@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Sequence
 
 from tfnp_magic.importing import ImportWatch
+from tfnp_magic.locks import new_rlock
 from tfnp_magic.probes.patch import AttributePatch
 from tfnp_magic.probes.reporting import ask
 from tfnp_magic.scope import overhearing
@@ -30,7 +30,7 @@ class Awaited:
     ) -> None:
         self._probe, self._module, self._make = probe, module, make
         self._watch = ImportWatch(self._arrived, module)
-        self._lock = threading.RLock()
+        self._lock = new_rlock()
         self._is_on = False
         self._in: list[AttributePatch] = []
 

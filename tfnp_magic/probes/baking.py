@@ -28,6 +28,7 @@ from typing import Any
 
 from tfnp_magic.facts import buffers_of_size
 from tfnp_magic.interrupts import raised_by_signal
+from tfnp_magic.locks import new_rlock
 from tfnp_magic.probes.allocations import Taken
 from tfnp_magic.probes.carried import Beginning, Places, Print, beginning_of, print_of
 from tfnp_magic.probes.machine_code import Unsupported
@@ -157,7 +158,7 @@ class _Building(threading.local):
 
 _here = _Building()
 _numbers = itertools.count(1)
-_lock = threading.RLock()  # a signal's handler may trace a function, too
+_lock = new_rlock()  # a signal's handler may trace a function, too
 _unfinished: dict[int, tuple[Constant, ...]] = {}
 """Constants of all threads that are building now."""
 

@@ -17,11 +17,11 @@ import os
 import platform
 import struct
 import sys
-import threading
 from typing import Any
 
 import numpy as np
 
+from tfnp_magic.locks import new_rlock
 from tfnp_magic.probes.loaded_libraries import (
     Library,
     Redirection,
@@ -85,7 +85,7 @@ class MemoryCopies:
     """Watches for copies of at least `LEAST` bytes while at least one thread wants it."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a signal's handler may come here, too
+        self._lock = new_rlock()  # a signal's handler may come here, too
         self._users: dict[int, int] = {}
         self._known: dict[Library, list[Slot]] = {}
         self._codes: dict[int, Page] = {}
@@ -94,8 +94,6 @@ class MemoryCopies:
         self._redirection: Redirection | None = None
         self._is_in = False
         self._refused_as_of: tuple[int, int] | None = None
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forked)
 
     @property
     def is_on(self) -> bool:
@@ -219,9 +217,6 @@ class MemoryCopies:
             pairs.append((slot, self._codes[target].address))
         self._as_of = as_of
         return Redirection(pairs)
-
-    def _forked(self) -> None:
-        self._lock = threading.RLock()  # the thread that held it is not in this process
 
 
 def check_support() -> None:

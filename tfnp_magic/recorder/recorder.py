@@ -18,6 +18,7 @@ from tfnp_magic.frames.route import Route
 from tfnp_magic.frames.site import Label, Standpoint, stand, users_frame
 from tfnp_magic.frames.spots import Spot, Spots, key_of, route_at
 from tfnp_magic.hazards import Hazards
+from tfnp_magic.locks import new_lock
 from tfnp_magic.model import Crossing, Place, Storage
 from tfnp_magic.recorder.budget import Budget
 from tfnp_magic.recorder.cast_before import look_for_cast_before
@@ -145,10 +146,16 @@ class Recorder(Spots):
         # What was asked for in full is not bounded.
         self.budget = None if values_limit is None else Budget()
         self._silenced: set[str] = set()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
+        self._is_over = False
 
     def see(self, frame: FrameType | None, seen: Seen) -> None:
-        """Record a conversion made by `frame`, the caller of the chokepoint."""
+        """Record a conversion made by `frame`, the caller of the chokepoint.
+
+        One that another thread began before the trace ended is not recorded any more.
+        """
+        if self._is_over:
+            return
         unsettled = self._at(frame)
         where = stand(frame, self._cell_files)
         spot = self._spot(where, frame, seen)
@@ -370,6 +377,7 @@ class Recorder(Spots):
             self.recording.ledger[:] = ledger
             self.recording.moments[:] = self._moments.told(ledger, self.started_ns)
             self.recording.moments_dropped = self._moments.dropped
+            self._is_over = True
         self.recording.left_out = self.left_out
         self.hazards.finish()
         return self.recording
@@ -443,7 +451,9 @@ class Recorder(Spots):
         )  # fmt: skip
         with self._lock:
             crossing = self._ledger.get(key)
-            if crossing is None:
+            if self._is_over:  # on another thread, meanwhile: it is nobody's
+                crossing = crossing_of(spot.site, spot.route, seen, verdict)
+            elif crossing is None:
                 crossing = self._ledger[key] = crossing_of(spot.site, spot.route, seen, verdict)
                 self.recording.ledger.append(crossing)
             count(crossing, seen, verdict)

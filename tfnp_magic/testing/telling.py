@@ -45,7 +45,8 @@ def failure_text(outcome: Outcome, where: str = "") -> str:
 def unsure_texts(recording: Recording, outcome: Outcome) -> list[str]:
     """A sentence for each limit that cannot be said to be kept, and one for what was lost."""
     texts = [_unsure(excess) for excess in outcome.unsure]
-    return texts + [f"limits may be exceeded unseen: {text}" for text in recording.lost]
+    texts += [f"limits may be exceeded unseen: {text}" for text in recording.lost]
+    return [plain(text) for text in texts]
 
 
 def _sentence(excess: Excess) -> str:

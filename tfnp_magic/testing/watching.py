@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tfnp_magic.interrupts import insist
+from tfnp_magic.interrupts import covered_from_entry, insist
 from tfnp_magic.testing.exceeded import Outcome, outcome_of
 from tfnp_magic.testing.telling import failure_text, unsure_texts
 
@@ -58,6 +58,7 @@ class Watch:
         self._span = Span(self.files, self.title, self._code, whole_thread=self._is_async)
         self._span.start()
 
+    @covered_from_entry
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -65,9 +66,14 @@ class Watch:
         traceback: TracebackType | None,
     ) -> None:
         __tracebackhide__ = True
-        assert self._span is not None
-        span, self._span = self._span, None
-        self.recording = span.stop(kind)
+        try:
+            assert self._span is not None
+            self.recording = self._span.stop(kind)
+        except BaseException:  # an interrupt: it may have come before the span could end
+            if self._span is not None:
+                insist(self._span.leave)
+            raise
+        self._span = None
         self.judge(self.recording, self.limits or {}, self._at, over=kind is None)
 
     def judge(
@@ -170,20 +176,27 @@ class Span:
             if self._whole_thread:
                 inner.owners = tokens_here()
         except BaseException:  # an interrupt
-            self.stop(None)
+            insist(self.leave)
             raise
 
+    @covered_from_entry
     def stop(self, kind: type[BaseException] | None) -> Recording:
         """End; the recording is complete."""
+        try:
+            recording = self.trace.stop(None if kind is None else kind.__name__)
+            self.leave()
+            return recording
+        except BaseException:  # an interrupt: nothing of ours may stay in
+            insist(self.leave, None if kind is None else kind.__name__)
+            self.trace.stop(None if kind is None else kind.__name__)
+            raise
+
+    def leave(self, error: str | None = None) -> None:
+        """End, and no more; may be repeated."""
         from tfnp_magic.scope import inner
 
-        error = None if kind is None else kind.__name__
         try:
-            return self.trace.stop(error)
-        except BaseException:  # an interrupt: nothing of ours may stay in
-            insist(self.trace.leave, error)
-            self.trace.stop(error)
-            raise
+            self.trace.leave(error)
         finally:
             if self._holding is not None:
                 self._holding.end()

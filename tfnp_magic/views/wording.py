@@ -71,28 +71,31 @@ def folded(text: str, width: int, first: str = "", rest: str = "") -> str:
     """
     lines, line, start = [], first, first
     for word in filter(None, text.split(" ")):
-        piece = word
-        while piece:
+        begin = 0
+        while begin < len(word):
             gap = "" if line == start else " "
-            if width_of(line) + len(gap) + width_of(piece) <= width:
-                line += gap + piece
+            end = _end(word, begin, width - width_of(line) - len(gap))
+            if end == len(word):
+                line += gap + word[begin:]
                 break
             if line != start:
                 lines.append(line)
                 line = start = rest
                 continue
-            taken = _fitting(piece, width - width_of(line))
-            line, piece = line + piece[:taken], piece[taken:]
+            end = max(end, begin + 1)
+            line, begin = line + word[begin:end], end
     return "\n".join([*lines, line])
 
 
-def _fitting(text: str, room: int) -> int:
-    """How many characters fit into that many columns; at least one."""
-    taken = 0
-    for position, character in enumerate(text):
-        taken += _columns_of(character)
-        if taken > room:
-            return max(position, 1)
+def _end(text: str, begin: int, room: int) -> int:
+    """Up to where the characters from one on fit into that many columns.
+
+    No more of the text is looked at than that: a word may be a megabyte.
+    """
+    for position in range(begin, len(text)):
+        room -= _columns_of(text[position])
+        if room < 0:
+            return position
     return len(text)
 
 

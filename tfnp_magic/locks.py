@@ -1,0 +1,35 @@
+"""Locks of ours, which a forked process finds open: the thread that held one is not in it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import Any
+
+_all: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def new_lock() -> threading.Lock:
+    """A lock that is open in a forked process, whoever held it in the parent."""
+    return _known(threading.Lock())
+
+
+def new_rlock() -> Any:
+    """The same, for a lock that its holder may take again."""
+    return _known(threading.RLock())
+
+
+def _known(lock: Any) -> Any:
+    _all.add(lock)
+    return lock
+
+
+def _open_all() -> None:
+    """What stood under a lock may be half done: a figure too few, in a process of its own."""
+    for lock in list(_all):
+        lock._at_fork_reinit()  # as `threading` does with its own (Lib/threading.py)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_all)
