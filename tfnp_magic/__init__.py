@@ -7,7 +7,47 @@ How it is built
 ---------------
 Data goes one way: call → probe → recorder → recording → views.
 
-===================  ========================================================
+===================  ===============================================================
+``tracing``          `trace`: the one place where probes go on and off
+``scope``            which thread's and task's conversions belong to which trace
+``importing``        waiting for the cell's own first ``import tensorflow``
+``interrupts``       none is lost in our code, and none keeps it from cleaning up
+``tracebacks``       an exception goes on as if we had not been there
+``probes``           one module per chokepoint family, and their catalogue
+``facts``            what can be read of an array or a tensor without moving it
+``runtime``,         mirrors, where kernels read, and where TensorFlow puts what it makes,
+``kernels``,         as TensorFlow itself knows them
+``placement``
+``verdict``          facts of both ends → copy or view, cast, move, and why
+``values``           what a cast did to the values
+``recorder``         what was seen → crossings: settling, counting, when it was
+``frames``           running frame → line, public name of what converted there
+``driving``          functions, pipelines and models that drive conversions
+``in_graphs``        what graphs do (``--graph``), by TensorFlow's own profiler
+``hazards``          shared memory, watched
+``blind_spots``      what no probe sees
+``guards``           what is forbidden, warned of, or stopped at in the debugger
+``model``,           `Crossing`, `Hazard`, …; `FunctionCalls`, `Pipeline`, `ModelCalls`:
+``activity``         plain data
+``recording``        `Recording`: all that one trace left
+``saved``,           a recording in a file, and back: `load`; records as what JSON can hold
+``plain_data``
+``merging``          recordings of several engines as one: `merge`
+``advice``           a recording → findings, ranked
+``views``            a recording as DataFrame, text, HTML and timeline file
+``figures``,         numbers as a reader wants them; numbers of bytes as people write them
+``sizes``
+``locks``            locks that a fork leaves open
+``cell_text``        where comments can stand in a cell, and which lines write to an array
+``whos``             a namespace as a list of tensors and arrays: ``%tfnp_whos``
+``shell``            the two magics, running a cell natively, sessions (IPython is only here)
+``progress``         how far long work has come
+``__main__``,        ``python -m tfnp_magic script.py``: a script runs and ends as without us
+``scripts``
+``testing``,         budgets for tests; the marker and the fixture that pytest finds
+``pytest_plugin``
+===================  ===============================================================
+
 Nothing is hooked while no trace runs, and importing this package imports neither
 TensorFlow nor pandas.
 """

@@ -84,7 +84,13 @@ def _split_device(name: str) -> tuple[str, str]:
 
 @functools.lru_cache(maxsize=1024)
 def name_of_dtype(dtype: np.dtype[Any]) -> str:
-    """NumPy's name of a dtype as stored: ``float32``, ``>f8``, ``object``."""
+    """NumPy's name of a dtype as stored: ``float32``, ``>f8``, ``object``.
+
+    Of ml_dtypes' dtypes in the other byte order NumPy would say ``>V2``, ``>f1``: less than the
+    name, and nothing that it reads itself.
+    """
+    if dtype.type.__module__ == "ml_dtypes":
+        return dtype.type.__name__
     return str(dtype)
 
 

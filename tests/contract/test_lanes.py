@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import keras
 import numpy as np
@@ -248,3 +249,32 @@ def test_what_an_error_of_the_users_raises_is_theirs():
         exec("for a in [al] * 50 + [al[:3]]:\n    t - a\n", space)
     frames = [entry.frame.code.path for entry in raised.traceback]
     assert not any("tfnp_magic/probes" in str(path) for path in frames)
+
+
+def test_a_warning_that_is_an_error_has_no_frame_of_ours():
+    """Raised inside of the op itself, unlike TensorFlow's own errors."""
+    space = _namespace() | {"whole": tf.constant([1, 2]), "odd": np.array([1.0, np.nan])}
+    with warnings.catch_warnings(), tfnp_magic.trace():
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeWarning, match="invalid value") as raised:
+            exec("tf.maximum(whole, odd)", space)
+    frames = [entry.frame.code.path for entry in raised.traceback]
+    assert not any("tfnp_magic/probes" in str(path) for path in frames)
+
+
+def test_a_warning_is_of_the_line_that_it_is_of_untraced():
+    """By default Python shows it once for each line: one of ours would stand for all ops."""
+    space = _namespace() | {"whole": tf.constant([1, 2]), "odd": np.array([1.0, np.nan])}
+    cell = "whole - odd; tf.maximum(whole, odd); whole * odd; tf.constant(odd, tf.int32)"
+    untraced = _warned(lambda: exec(cell, space))
+    with tfnp_magic.trace():
+        traced = _warned(lambda: exec(cell, space))
+    assert len(set(untraced)) == 4
+    assert traced == untraced
+
+
+def _warned(run):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run()
+    return [(each.filename, each.lineno) for each in caught]

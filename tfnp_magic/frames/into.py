@@ -82,6 +82,8 @@ def into_of(node: ast.AST | None, name: str) -> Into | None:
 def dtype_in(frame: FrameType, into: Into, identity: int = 0) -> str | None:
     """NumPy's name of the dtype that the expression has in this frame; None if it can't be told.
 
+    Empty if it is None, which is no dtype: ``np.asarray(t, dtype=None)``.
+
     Parameters
     ----------
     identity
@@ -95,7 +97,7 @@ def dtype_in(frame: FrameType, into: Into, identity: int = 0) -> str | None:
     value = found[0]
     if into.is_array:
         return str(value.dtype) if issubclass(type(value), np.ndarray) else None
-    return _name_of(value)
+    return "" if value is None else _name_of(value)
 
 
 def _mentions(frame: FrameType, node: ast.expr, identity: int) -> bool:
@@ -153,16 +155,24 @@ def _numpy_dtype(value: Any) -> Any:
 
 
 def _value(frame: FrameType, node: ast.expr) -> tuple[Any] | None:
-    """Value of a constant, a name or a module's attribute, in a tuple; None for anything else."""
+    """Value of a constant, a name, a module's attribute, an array's dtype; None for anything else.
+
+    In a tuple. What ``np.dtype(...)`` is called with stands for the dtype.
+    """
     if isinstance(node, ast.Constant):
         return (node.value,)
     if isinstance(node, ast.Name):
         return _of_name(frame, node.id)
     if isinstance(node, ast.Attribute):
         owner = _value(frame, node.value)
+        if owner is not None and type(owner[0]) is np.ndarray and node.attr == "dtype":
+            return (owner[0].dtype,)
         if owner is not None and issubclass(type(owner[0]), ModuleType):
             known = vars(owner[0])
             return (known[node.attr],) if node.attr in known else None
+    if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
+        function = _value(frame, node.func)
+        return _value(frame, node.args[0]) if function and function[0] is np.dtype else None
     return None
 
 

@@ -59,6 +59,7 @@ from tfnp_magic.recorder.lanes import Lane, learn
 from tfnp_magic.recorder.recorder import Recorder
 from tfnp_magic.recorder.seen import Seen, clock
 from tfnp_magic.scope import inner, lane_here, listeners
+from tfnp_magic.tracebacks import call_from
 from tfnp_magic.values import ValueChange, merge
 from tfnp_magic.verdict import (
     MIXED,
@@ -180,9 +181,10 @@ def _make(
     started = clock()
     inner.absorbing += 1
     try:
-        original(tensor, value, *args, **kwargs)
+        call_from(frame)(original, (tensor, value, *args), kwargs)
     except BaseException as exc:
         without_our_frame(exc)
+        without_our_frame(exc)  # the one that calls the original
         raise
     finally:
         inner.absorbing -= 1

@@ -45,6 +45,7 @@ from tfnp_magic.recorder.lanes import Lane, learn
 from tfnp_magic.recorder.recorder import Recorder
 from tfnp_magic.recorder.seen import Seen, clock
 from tfnp_magic.scope import lane_here, listeners
+from tfnp_magic.tracebacks import call_from
 from tfnp_magic.values import ValueChange
 from tfnp_magic.verdict import (
     INFERRED,
@@ -100,16 +101,21 @@ def _around(original: Any) -> Any:
                     raise
         lane = lane_here() if op in computing and tape_is_off() else None
         if lane is not None and (facts := facts_of(inputs, tensor_type)) is not None:
-            return _compute(original, called, inputs, lane, (op, *facts))
+            try:
+                return _compute(original, called, inputs, lane, (op, *facts))
+            except BaseException as exc:
+                without_our_frame(exc)
+                raise
         others = [value for value in inputs if type(value) is not tensor_type]
         converts = bool(others) and not all(isinstance(value, settled) for value in others)
         before = _references(others) if converts else ()
         transfers = watch(op, inputs, called[end:])
         mark = ring.mark()
         try:
-            result = original(*called)
+            result = call_from(sys._getframe(1))(original, called, _NO_KEYWORDS)
         except BaseException as exc:
             without_our_frame(exc)
+            without_our_frame(exc)  # the one that calls the original
             if transfers is not None and isinstance(exc, Exception):
                 transfers.tell(sys._getframe(1), failed=True)
             raise
@@ -134,17 +140,21 @@ def _around(original: Any) -> Any:
     return fast_path_execute
 
 
+_NO_KEYWORDS: dict[str, Any] = {}
+
+
 def _compute(
     original: Any, called: tuple[Any, ...], inputs: tuple[Any, ...], lane: Lane, key: Any
 ) -> Any:
     """Call an op of `COMPUTING` with an array and a tensor, heard by one trace alone."""
-    mark = ring.mark()
+    mark, frame = ring.mark(), sys._getframe(2)
     try:
-        result = original(*called)
+        result = call_from(frame)(original, called, _NO_KEYWORDS)
     except BaseException as exc:
         without_our_frame(exc)
+        without_our_frame(exc)  # the one that calls the original
         raise
-    hearing, frame, now = [lane.recorder], sys._getframe(2), clock()
+    hearing, now = [lane.recorder], clock()
     try:
         identity = id(inputs[0] if is_first(key[1:]) else inputs[1])
         groove = lane.find((lane.standing(frame), *key), frame, identity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from tfnp_magic.verdict import (
     of_kept_view,
     of_written,
     once_more,
+    unknown,
     was_taken,
     with_move,
 )
@@ -63,7 +65,7 @@ class _Waiting:
 
     def _nbytes_cast(self, target: str | None) -> int | None:
         """Bytes of the elements in another dtype; None where it is no other."""
-        if target is None or not is_cast(self._dtype, target):
+        if not target or not is_cast(self._dtype, target):
             return None
         return self._elements * np.dtype(target).itemsize
 
@@ -71,7 +73,7 @@ class _Waiting:
 class MemoryLook(_Waiting):
     """A look at a tensor's memory through an array over it."""
 
-    __slots__ = ("_exported", "_move", "_tensor")
+    __slots__ = ("_exported", "_is_fortran", "_move", "_tensor")
 
     def __init__(
         self,
@@ -83,6 +85,7 @@ class MemoryLook(_Waiting):
     ) -> None:
         super().__init__(remnant, nbytes)
         self._tensor, self._exported, self._move = weakref.ref(tensor), exported, move
+        self._is_fortran = remnant.flags.f_contiguous
 
     def judge(self, reader: Reader, target: str | None) -> Storage:
         """Judge by what is alive now: the array over the tensor's memory, and the tensor."""
@@ -92,7 +95,7 @@ class MemoryLook(_Waiting):
         """By what lives, or by what was taken, if the reader only looks, or copies at once."""
         if not self._exported or reader.into is not None:
             return None
-        if _is_copying(reader):
+        if self._is_copied_by(reader):
             return ByWhatWasTaken(self._nbytes)
         return None if _may_copy(reader) or _keeps_tensor(reader) else ByWhatLives()
 
@@ -101,8 +104,12 @@ class MemoryLook(_Waiting):
         writes = reader.into is not None and reader.into.is_array
         nbytes = None if writes else self._nbytes_cast(target)
         if nbytes is not None:
-            return of_copying_read(nbytes, buffers, cast=True)
-        if _is_copying(reader):
+            storage = of_copying_read(nbytes, buffers, cast=True)
+            if self._exported or not _copies_what_it_is_given(reader):
+                return storage
+            # `__array__` casts, and NumPy does not know that its array is nobody else's.
+            return once_more(storage, nbytes, "NumPy copied that once more", seen=False)
+        if self._is_copied_by(reader):
             return of_copying_read(self._nbytes, buffers, cast=False)
         if writes:
             return of_written()
@@ -112,9 +119,17 @@ class MemoryLook(_Waiting):
             # consumer gets of it is not.
             writable = bool(array.flags.writeable) and not self._exported
             return of_kept_view(self._tensor() is not None, writable)
+        if _is_untold(reader, target):
+            return unknown("read in place; into which dtype cannot be told from the line")
         if _keeps_tensor(reader):
             return of_kept_tensor()
         return of_dropped_view(_may_copy(reader), self._nbytes, buffers)
+
+    def _is_copied_by(self, reader: Reader) -> bool:
+        """Whether the reader copies: what has one axis is in Fortran's order as it is."""
+        if reader.name == "np.asfortranarray" and self._is_fortran:
+            return reader.copied
+        return _is_copying(reader)
 
 
 class CopiedLook(_Waiting):
@@ -137,11 +152,26 @@ class CopiedLook(_Waiting):
             return self._once_more(nbytes, "NumPy cast that into another")
         if _is_copying(reader):
             return self._once_more(self._nbytes, "NumPy copied that once more")
+        if _is_untold(reader, target):
+            return unknown("copied by .numpy(); into which dtype then cannot be told from the line")
         return self._before
 
     def _once_more(self, nbytes: int, what: str) -> Storage:
         seen = was_taken(nbytes, ring.since(self._mark))
         return once_more(self._before, nbytes, what, seen=seen)
+
+
+def _copies_what_it_is_given(reader: Reader) -> bool:
+    """Whether it is the user's ``np.array``, which copies unless it is told not to."""
+    call = reader.written
+    keywords = call.keywords if isinstance(call, ast.Call) else []
+    is_array = reader.name == "np.array" and reader.into_is_users
+    return is_array and all(each.arg != "copy" for each in keywords)
+
+
+def _is_untold(reader: Reader, target: str | None) -> bool:
+    """Whether the line names a dtype, but which one cannot be looked up."""
+    return target is None and reader.into is not None and not reader.into.is_array
 
 
 def _is_copying(reader: Reader) -> bool:

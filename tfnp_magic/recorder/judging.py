@@ -56,7 +56,7 @@ def target_of(frame: FrameType | None, where: Standpoint, reader: Reader, seen: 
     if at is None or reader.into is None or isinstance(seen.storage, Storage):
         return None
     target = dtype_in(at, reader.into, seen.identity)
-    if target is not None and is_cast(seen.dtype_from, target):
+    if target and is_cast(seen.dtype_from, target):
         seen.dtype_to, seen.both_ends = target, False
         seen.values = seen.storage.values_as(target)
         seen.asked = reader.into_is_users and not reader.into.is_array
