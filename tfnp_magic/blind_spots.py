@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, TENSORFLOW_TO_NUMPY, Crossing
 from tfnp_magic.recording import Recording
+from tfnp_magic.verdict import PUT_TOGETHER
 
 
 class BlindSpot(NamedTuple):
@@ -24,8 +25,9 @@ class BlindSpot(NamedTuple):
     concerns
         Which recordings can have it: ``all``, ``graphs`` (one that ran a graph and was not
         asked to look into it), ``reads``
-        (one in which NumPy read a tensor in place) or ``shared`` (one in which a tensor
-        came to lie in an array's memory, or an op took one in place).
+        (one in which NumPy read a tensor in place), ``shared`` (one in which a tensor
+        came to lie in an array's memory, or an op took one in place) or ``lists`` (one in which
+        several arrays became one tensor).
     """
 
     name: str
@@ -50,6 +52,12 @@ BLIND_SPOTS = (
         "to a tensor made of the one that shares it (`tf.expand_dims(tf.squeeze(a), 0)`), to the "
         "second gradient of a persistent tape, or to the outer of two tapes",
         concerns="shared",
+    ),
+    BlindSpot(
+        "first tries at lists of arrays of several dtypes",
+        "`tf.stack([whole_numbers, fractions])` casts what it meets first, gives that up and "
+        "begins anew; what it ends with is told",
+        concerns="lists",
     ),
     BlindSpot(
         "protocol buffers filled from arrays",
@@ -84,6 +92,7 @@ def not_seen(recording: Recording) -> list[str]:
         "graphs": ran_graphs(recording) and not was_asked_for_graphs(recording),
         "reads": any(_is_read_in_place(crossing) for crossing in recording.ledger),
         "shared": any(_is_taken_in_place(crossing) for crossing in recording.ledger),
+        "lists": any(_is_of_a_list(crossing) for crossing in recording.ledger),
     }
     return [spot.name for spot in BLIND_SPOTS if concerned[spot.concerns]]
 
@@ -92,6 +101,10 @@ def _is_read_in_place(crossing: Crossing) -> bool:
     return (crossing.direction, crossing.storage, crossing.evidence) == (
         TENSORFLOW_TO_NUMPY, "view", "inferred",
     )  # fmt: skip
+
+
+def _is_of_a_list(crossing: Crossing) -> bool:
+    return crossing.reason.startswith(PUT_TOGETHER) or crossing.route == "tf.stack"
 
 
 def _is_taken_in_place(crossing: Crossing) -> bool:

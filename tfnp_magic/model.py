@@ -104,10 +104,11 @@ class Cast(NamedTuple):
     Attributes
     ----------
     kind
-        ``none``, ``explicit`` (asked for on that line) or ``silent``.
+        ``none``, ``explicit`` (asked for on that line), ``silent``, or ``unknown`` where the
+        line does not tell what reads a tensor, or into which dtype.
     evidence
         ``observed`` (the dtypes of both ends were read), ``inferred`` (the end in between
-        was not seen), or empty for ``none``.
+        was not seen), or empty for ``none`` and ``unknown``.
     values
         What became of the values; None where that was not looked at.
     """
@@ -115,6 +116,10 @@ class Cast(NamedTuple):
     kind: str
     evidence: str
     values: ValueChange | None
+
+
+CASTS: tuple[str, ...] = ("explicit", "silent")
+"""The kinds that are casts."""
 
 
 class Move(NamedTuple):
@@ -200,7 +205,7 @@ class Crossing:
     dtype_from, dtype_to
         Names as NumPy and TensorFlow print them; Python's type names for Python values.
     cast
-        ``none``, ``explicit`` (asked for on that line) or ``silent``.
+        ``none``, ``explicit`` (asked for on that line), ``silent`` or ``unknown``.
     device_from, device_to
         ``host`` for arrays; ``CPU:0``, ``GPU:0`` for tensors.
     storage, evidence, reason

@@ -49,10 +49,16 @@ def passed_on():
     return act, lambda recording: any(hazard.written for hazard in recording.hazards)
 
 
+def first_try():
+    whole, fractions = np.arange(9000, dtype="i4"), np.arange(9000, dtype="f4")
+    return lambda: tf.stack([whole, fractions]), any_crossing(lambda c: c.copied_bytes > 72_000)
+
+
 PREPARED = {
     "casts and moves inside graphs without `--graph`": in_graph_cast,
     "copies that NumPy makes of read-only memory": read_only_memory,
     "writes to shared memory that was passed on": passed_on,
+    "first tries at lists of arrays of several dtypes": first_try,
     "protocol buffers filled from arrays": protocol_buffer,
 }
 ROWS = [pytest.param(PREPARED[spot.name], id=spot.name) for spot in BLIND_SPOTS]
@@ -86,6 +92,7 @@ def test_report_names_each_blind_spot_that_may_concern_it():
         "all": lambda: tensor.numpy(),
         "reads": lambda: np.sum(tensor),
         "shared": lambda: tf.squeeze(array),
+        "lists": lambda: tf.constant([np.ones(30), np.zeros(30)]),
         "graphs": lambda: function(tensor),
     }
     for concerns, act in cases.items():

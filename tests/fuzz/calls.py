@@ -76,7 +76,7 @@ def _other(*texts, **options):
     return [Call(text, **options) for text in texts]
 
 
-NUMBERS, FLOATS, WHOLE, TRUTH = "fiu", "f", "iu", "b"
+NUMBERS, FLOATS, WHOLE, TRUTH = "fhiu", "fh", "iu", "b"
 
 ENTERING = [
     *_into("tf.constant({a})", "tf.convert_to_tensor({a})", "tf.squeeze({a})", "tf.Variable({a})",

@@ -37,7 +37,11 @@ def measured(run: Run, space: dict[str, Any], row: Row, target: str, fresh: bool
     ends = {name: space[name] for name in row.crosses}
     operands = {name: needles.operand(value) for name, value in ends.items()}
     is_native = all(_is_native(one, len(ends) > 1) for one in operands.values())
-    if not is_native or not all(_can_be_told(one) for one in operands.values()):
+    if "([" in row.code and len({one.arrays[0].dtype for one in operands.values()}) > 1:
+        run(space)  # a list of several dtypes: what TensorFlow tries first is not seen
+        return {}
+    meets_whole = _meets_whole_numbers(row, space)
+    if not is_native or not all(_can_be_told(one, meets_whole) for one in operands.values()):
         run(space)
         return _unmeasured(row, operands, ends, space.get(target))
     wanted = needles.needles(operands)
@@ -54,7 +58,10 @@ def measured(run: Run, space: dict[str, Any], row: Row, target: str, fresh: bool
     # Where it is written over itself, NumPy copies it first.
     is_unchanged = before is not None and before == _contents(space, target)
     is_same = before is not None and any(aliases.aliased(one, result)[0] for one in ends.values())
-    if is_unchanged or is_same:
+    # Of several that are written over each other, the last alone can be found.
+    is_overwritten = before is not None and len(operands) > 1
+    several = len({n.dtype for n, _ in copies if n.cast}) > 1  # one alone can be told
+    if is_unchanged or is_same or is_overwritten or several:
         return _unmeasured(row, operands, ends, result)
     if (fresh and (_holds_any(result, wanted) or is_held)) or _are_alike(operands, wanted):
         return _unmeasured(row, operands, ends, result)
@@ -69,20 +76,33 @@ def measured(run: Run, space: dict[str, Any], row: Row, target: str, fresh: bool
 _FAR = 30_000
 
 
-def _can_be_told(operand: needles.Operand) -> bool:
-    """Whether its contents are like no other's."""
+def _meets_whole_numbers(row: Row, space: dict[str, Any]) -> bool:
+    """Whether the statement may cast to whole numbers."""
+    names = set(re.findall(r"\b[a-z]+\d+\b", row.code)) & set(space)
+    dtypes = [np.dtype(getattr(d, "as_numpy_dtype", d)) for n in names if (d := _dtype(space[n]))]
+    return bool(re.search(r"int|'[iub]", row.code)) or any(d.kind not in "fcV" for d in dtypes)
+
+
+def _dtype(value: Any) -> Any:
+    return getattr(value, "dtype", None)
+
+
+def _can_be_told(operand: needles.Operand, meets_whole: bool) -> bool:
+    """Whether its contents are like no other's, in whatever dtype they may be."""
     arrays = operand.arrays
     # Casts have to be large enough, too, whatever their dtype.
     is_large = bool(arrays) and all(array.size >= needles.THRESHOLD for array in arrays)
     # Beyond, all numbers may become the same in a cast.
-    is_near = all(_largest(array) < _FAR for array in arrays)
-    return is_large and is_near and all(len(np.unique(a[a == a])) > 1 for a in arrays)
+    numbers = [_finite(array) for array in arrays] if is_large else []
+    if meets_whole and any(len(n) < a.size for n, a in zip(numbers, arrays, strict=False)):
+        return False  # what becomes of what is not finite, differs from processor to processor
+    numbers = [np.trunc(n.real) if meets_whole else n for n in numbers]
+    return is_large and all(len(set(n)) > 1 and np.abs(n).max() < _FAR for n in numbers)
 
 
-def _largest(array: np.ndarray) -> float:
-    """The largest number in it, infinite ones aside."""
-    sizes = np.abs(array.astype("c16"))
-    return float(sizes[np.isfinite(sizes)].max(initial=0))
+def _finite(array: np.ndarray) -> np.ndarray:
+    numbers = array.astype("c16").ravel()
+    return numbers[np.isfinite(numbers)]
 
 
 def _is_native(operand: needles.Operand, has_others: bool) -> bool:

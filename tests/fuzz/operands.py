@@ -42,19 +42,21 @@ _VALUES = ("plain", "plain", "plain", "odd", "wide")
 
 SHORT = "x"
 """Stands for the kind of numbers of 4 and 8 bits that NumPy lacks: most ops do, too."""
+BRAIN = "h"
+"""Stands for the kind of bfloat16, which is a number to most ops, and no number to NumPy."""
 
 
 def kind_of(dtype: np.dtype) -> str:
     """NumPy's letter, or what ml_dtypes' dtypes would have."""
     if dtype.type.__module__ == "ml_dtypes":
-        return SHORT if dtype.name != "bfloat16" else "f"
+        return SHORT if dtype.name != "bfloat16" else BRAIN
     return dtype.kind
 
 
 def letter_of(value: Any) -> str:
     """The letter of `tests.fuzz.calls` that a value can stand for; empty without any."""
     if isinstance(value, np.ndarray):
-        shared = kind_of(value.dtype) in "biufcx" and value.dtype.char not in "gG"
+        shared = kind_of(value.dtype) in "biufcxh" and value.dtype.char not in "gG"
         return "a" if shared and value.nbytes <= LARGEST else "o" if not shared else ""
     if isinstance(value, tf.Variable):
         return "v"
@@ -80,7 +82,7 @@ def fits(letter: str, value: Any, kinds: str, small: bool) -> bool:
         return True
     size = int(np.prod(value.shape, dtype=int))
     if letter == "s":
-        return size == 1 and kind_of(_dtype(value)) in "biuf"
+        return size == 1 and kind_of(_dtype(value)) in "biufh"
     if letter == "w" and not value.flags.writeable:
         return False
     wanted = "b" if letter == "k" else kinds

@@ -123,7 +123,7 @@ def seen(space: dict[str, Any], error: Any, caught: list[Any], printed: str) -> 
     told.alive = [name for name, ref in ends.items() if ref() is not None]
     gc.collect()
     told.garbage = [name for name, ref in ends.items() if ref() is not None]
-    told.tensors = sum(isinstance(one, tf.Tensor) for one in gc.get_objects())
+    told.tensors = sum(issubclass(type(one), tf.Tensor) for one in gc.get_objects())
     return told
 
 

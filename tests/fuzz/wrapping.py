@@ -52,6 +52,8 @@ def _may_rebind(call: Call) -> bool:
     Of truth values, it would soon be one that was there before.
     """
     crosses = call.crosses or {}
+    if any(sign in call.text for sign in (">", "==", "equal")):
+        return False
     return (
         call.result
         and "{t}" in call.text

@@ -10,7 +10,7 @@ from tfnp_magic.advice.finding import Finding, to_change, where
 from tfnp_magic.advice.phrases import sums
 from tfnp_magic.advice.rank import broken
 from tfnp_magic.figures import bytes_text, times
-from tfnp_magic.model import PYTHON_TO_TENSORFLOW, Crossing
+from tfnp_magic.model import CASTS, PYTHON_TO_TENSORFLOW, Crossing
 from tfnp_magic.recording import Recording
 from tfnp_magic.values import ValueChange, in_words, merge
 
@@ -22,7 +22,7 @@ def of_casts(recording: Recording) -> Iterator[Finding]:
     """
     groups: dict[tuple[object, ...], list[Crossing]] = {}
     for crossing in recording.ledger:
-        if crossing.values is not None and crossing.cast != "none":
+        if crossing.values is not None and crossing.cast in CASTS:
             key = tuple(getattr(crossing, name) for name in _ALIKE)
             groups.setdefault(key, []).append(crossing)
     for group in groups.values():

@@ -7,6 +7,7 @@ from tfnp_magic.advice.around import keeps_contents, keeps_name
 from tfnp_magic.advice.expressions import in_tensorflow, operands_of, read_by, reduction_of
 from tfnp_magic.advice.finding import to_change
 from tfnp_magic.model import (
+    CASTS,
     NUMPY_TO_TENSORFLOW,
     TENSORFLOW_TO_NUMPY,
     TENSORFLOW_TO_PYTHON,
@@ -74,7 +75,7 @@ def once(crossing: Crossing, recording: Recording) -> str:
     name = names[0] if len(names) == 1 else ""
     if crossing.direction == TENSORFLOW_TO_NUMPY:
         return f"Convert it once, before the loop: `array = {name}.numpy()`."
-    dtype = f", tf.{crossing.dtype_to}" if crossing.cast != "none" else ""
+    dtype = f", tf.{crossing.dtype_to}" if crossing.cast in CASTS else ""
     return f"Convert it once, before the loop: `tensor = tf.constant({name or 'array'}{dtype})`."
 
 

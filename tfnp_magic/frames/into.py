@@ -68,7 +68,7 @@ def into_of(node: ast.AST | None, name: str) -> Into | None:
         kind = getattr(np, name[3:])
         if issubclass(kind, np.generic):
             return Into(node.func, False)
-    is_method = name.endswith(".__array__")
+    is_method = isinstance(node.func, ast.Attribute) and node.func.attr == "__array__"
     if name not in CONVERTERS and not is_method:
         return None
     for keyword in node.keywords:
@@ -97,18 +97,18 @@ def dtype_in(frame: FrameType, into: Into, identity: int = 0) -> str | None:
     value = found[0]
     if into.is_array:
         return str(value.dtype) if issubclass(type(value), np.ndarray) else None
-    return "" if value is None else _name_of(value)
+    return "" if value is None else name_of_dtype_like(value)
 
 
 def _mentions(frame: FrameType, node: ast.expr, identity: int) -> bool:
     """Whether a name in the expression stands for the object."""
     names = (each for each in ast.walk(node) if isinstance(each, ast.Name))
-    found = (_of_name(frame, each.id) for each in names)
+    found = (named(frame, each.id) for each in names)
     return any(value is not None and id(value[0]) == identity for value in found)
 
 
-def _name_of(value: Any) -> str | None:
-    """Name of a dtype, of what NumPy takes for one; None for one with fields, or none at all."""
+def name_of_dtype_like(value: Any) -> str | None:
+    """Name of a dtype, or of what NumPy takes for one; None for one with fields, or none at all."""
     if not issubclass(type(value), np.dtype | str) and not _is_dtype_class(value):
         return None
     try:
@@ -127,6 +127,33 @@ def _is_dtype_class(value: Any) -> bool:
     return any(kind is np.generic for kind in type.mro(value))
 
 
+def copies_in(frame: FrameType, call: ast.Call, default: bool) -> bool | None:
+    """Whether NumPy copies, by what ``copy=`` and ``order=`` say; None where that depends.
+
+    Parameters
+    ----------
+    call
+        A call of `np.array`, `np.asarray` or another such, of a tensor: in C order.
+    default
+        Whether the function copies if nothing is said.
+    """
+    keywords = {each.arg: each.value for each in call.keywords}
+    said = _value(frame, keywords["copy"]) if "copy" in keywords else (default,)
+    if said is None or type(said[0]) not in (bool, type(None)):
+        return None
+    if said[0]:
+        return True
+    order = _value(frame, keywords["order"]) if "order" in keywords else (None,)
+    keeps_order = order is not None and _is_order_of_rows(order[0])
+    known = {"copy", "order", "dtype", "subok", "ndmin", "device", "like", "a", "object"}
+    is_told = keywords.keys() <= known and len(call.args) <= 2
+    return False if keeps_order and is_told else None
+
+
+def _is_order_of_rows(order: Any) -> bool:
+    return order is None or (type(order) is str and order in ("A", "C", "K"))
+
+
 def names_dtype(frame: FrameType, node: ast.AST | None, dtype: str, identity: int) -> bool:
     """Whether a call is handed an object together with the dtype that it became.
 
@@ -142,7 +169,7 @@ def names_dtype(frame: FrameType, node: ast.AST | None, dtype: str, identity: in
     values = [*node.args, *(keyword.value for keyword in node.keywords)]
     found = [found[0] for each in values if (found := _value(frame, each)) is not None]
     return any(id(value) == identity for value in found) and any(
-        _name_of(_numpy_dtype(value)) == dtype for value in found
+        name_of_dtype_like(_numpy_dtype(value)) == dtype for value in found
     )
 
 
@@ -162,7 +189,7 @@ def _value(frame: FrameType, node: ast.expr) -> tuple[Any] | None:
     if isinstance(node, ast.Constant):
         return (node.value,)
     if isinstance(node, ast.Name):
-        return _of_name(frame, node.id)
+        return named(frame, node.id)
     if isinstance(node, ast.Attribute):
         owner = _value(frame, node.value)
         if owner is not None and type(owner[0]) is np.ndarray and node.attr == "dtype":
@@ -176,23 +203,13 @@ def _value(frame: FrameType, node: ast.expr) -> tuple[Any] | None:
     return None
 
 
-def _of_name(frame: FrameType, name: str) -> tuple[Any] | None:
+def named(frame: FrameType, name: str) -> tuple[Any] | None:
+    """What a name stands for in a frame, in a tuple; None for an unknown one."""
     code = frame.f_code
     if _is_local(code, name):
         return _of_local(frame, name)
     if not code.co_flags & inspect.CO_OPTIMIZED and name in frame.f_locals:  # a class's body
         return (frame.f_locals[name],)
-    return global_named(frame, name)
-
-
-def global_named(frame: FrameType, name: str) -> tuple[Any] | None:
-    """A global or builtin by name, in a tuple; None for a function's locals and unknown names.
-
-    A function's locals are left alone: before Python 3.13 ``frame.f_locals`` makes a
-    snapshot that would keep the user's tensors alive.
-    """
-    if _is_local(frame.f_code, name):
-        return None
     for space in (frame.f_globals, vars(builtins)):
         if name in space:
             return (space[name],)

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from tfnp_magic.driving.function_calls import LAMBDA, code_of, name_of
-from tfnp_magic.frames.into import global_named
+from tfnp_magic.frames.into import named
 from tfnp_magic.frames.site import forget_snapshot, is_library
 
 _MODULE_ALIASES = {
@@ -34,7 +34,7 @@ _DATASET = "tf.data.Dataset"
 def name_of_call(func: ast.expr, frame: FrameType) -> str | None:
     """Name the callee of a call expression, evaluating names only, never properties."""
     parts = dotted(func)
-    found = global_named(frame, parts[0]) if parts else None
+    found = named(frame, parts[0]) if parts else None
     if found is None:
         return None
     value = found[0]
@@ -47,10 +47,52 @@ def name_of_call(func: ast.expr, frame: FrameType) -> str | None:
                 value = known
                 continue
             return ".".join([_module_name(value) or parts[0], *parts[position:]])
-        if position == len(parts) - 1:
-            return f"{_type_name(type(value))}.{attribute}"
-        return None
-    return _name_of_object(value, parts)
+        own = _own_dict(value)
+        if attribute in own:  # `self.convert(t)`, `self.model.predict(a)`
+            value = own[attribute]
+            continue
+        if position < len(parts) - 1:
+            return None
+        compiled = _of_class(type(value), attribute)
+        if isinstance(compiled, types.BuiltinFunctionType):  # it is bound to no instance
+            return _name_of_object(compiled, parts)
+        return f"{_type_name(type(value))}.{attribute}"
+    name = _name_of_object(value, parts)
+    return None if name is not None and _LOCALS in name else name
+
+
+_LOCALS = "<locals>"
+"""In the name of a function that another one made: nobody calls it by that."""
+
+
+def _of_class(kind: type[Any], attribute: str) -> Any:
+    found = (vars(base)[attribute] for base in type.mro(kind) if attribute in vars(base))
+    value = next(found, None)
+    return value.__func__ if isinstance(value, staticmethod) else value
+
+
+def may_stand_for_another(func: ast.expr, frame: FrameType) -> bool:
+    """Whether what is called has another name than it is called by: ``f`` of ``f(t)``.
+
+    In a loop, the same instruction may call something else the next time. Told of compiled
+    functions alone: those of Python show by their frames.
+    """
+    parts = dotted(func)
+    found = named(frame, parts[0]) if parts else None
+    for attribute in parts[1:]:
+        if found is None or isinstance(found[0], types.ModuleType | type):
+            return False
+        own = _own_dict(found[0])
+        found = (own[attribute],) if attribute in own else None
+    if found is None:
+        return False
+    value = found[0]
+    called = _of_class(type(value), "__call__")
+    pythons = types.FunctionType, types.MethodType
+    is_pythons = isinstance(value, pythons) or isinstance(called, pythons)
+    if is_pythons or not _may_be_asked(value):
+        return False
+    return getattr(value, "__name__", parts[-1]) != parts[-1]
 
 
 def dotted(node: ast.expr) -> list[str]:

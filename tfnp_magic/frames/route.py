@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from tfnp_magic.driving.function_calls import LAMBDA
 from tfnp_magic.frames.executed import node_of
-from tfnp_magic.frames.into import Into, into_of
-from tfnp_magic.frames.names import dotted, name_of_call, name_of_frame
+from tfnp_magic.frames.into import CONVERTERS, Into, copies_in, into_of, name_of_dtype_like, named
+from tfnp_magic.frames.names import dotted, may_stand_for_another, name_of_call, name_of_frame
 from tfnp_magic.frames.site import Standpoint, is_library, is_own
 
 
@@ -141,6 +141,17 @@ class Reader(NamedTuple):
         Whether `into` stands in the user's own call, not in what reads.
     written
         The expression that the user wrote; None where its syntax is not at hand.
+    copies
+        Whether NumPy copies, by what the call says; None where that is not known.
+    call
+        The call that says so, if it must be asked each time: ``np.array(t, copy=each)``.
+    given
+        The dtype that NumPy handed to the tensor's own ``__array__``, which then copies.
+    may_change
+        Whether the user calls it by another name than its own, as in ``for f in …: f(t)``.
+    known
+        Whether it is known what reads: not where a call hands on to another (``map``), and
+        where what is called has no name that the syntax tells (``functions[0](t)``).
     """
 
     name: str
@@ -150,12 +161,28 @@ class Reader(NamedTuple):
     into: Into | None = None
     into_is_users: bool = True
     written: ast.AST | None = None
+    copies: bool | None = None
+    call: ast.Call | None = None
+    given: str = ""
+    may_change: bool = False
+    known: bool = True
+
+    @property
+    def names_dtype(self) -> bool:
+        """Whether the call names the dtype of the array that it makes."""
+        return self.into is not None and not self.into.is_array
 
     @property
     def asks(self) -> bool:
         """Whether the user's own call says more than what to convert, such as a dtype."""
         call = self.written
         return not isinstance(call, ast.Call) or len(call.args) + len(call.keywords) > 1
+
+
+_HANDING_ON = ("functools.", "itertools.", "operator.", "partial.", "methodcaller.")
+_BUILTIN = PYTHON_READERS | {"iteration", "float", "int", "bool", "complex", "divmod", "abs", "pow"}
+
+_COPIES_BY_DEFAULT = {"np.array": True, "np.asarray": False, "np.asanyarray": False}
 
 
 def reader_of(frame: FrameType | None, where: Standpoint, route: Route) -> Reader:
@@ -168,16 +195,71 @@ def reader_of(frame: FrameType | None, where: Standpoint, route: Route) -> Reade
     node = written if frame is where.inner else node_of(frame)
     plain = isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords
     name = _by_expression(frame) or ""
+    may_change = isinstance(node, ast.Call) and may_stand_for_another(node.func, frame)
+    if may_change and frame is not where.inner:
+        name = ""  # a library's function that calls what it is given
     into, into_frame = into_of(node, name), frame
     if into is None and within and where.inner is not None:
         into, into_frame = into_of(written, route.name), where.inner
     # A library's function that copies what it is given does so of an array, too.
     copied = frame is where.inner and _is_copied(node)
-    return Reader(name, plain, within, copied, into, into_frame is where.inner, written)
+    is_users = into_frame is where.inner
+    reader = Reader(
+        name, plain, within, copied, into, is_users, written, may_change=may_change,
+        known=_is_known(name, node) or _is_numeric(frame),
+    )  # fmt: skip
+    if isinstance(node, ast.Call) and not plain and name in _COPIES_BY_DEFAULT:
+        asked = [each.value for each in node.keywords if each.arg in ("copy", "order")]
+        if any(not isinstance(each, ast.Constant) for each in asked):
+            return reader._replace(call=node)
+        copies = copies_in(frame, node, _COPIES_BY_DEFAULT[name])
+        # What a library's function does next with what it was not to copy shows otherwise.
+        return reader._replace(copies=copies if frame is where.inner else copies or None)
+    return reader
 
 
+def _is_known(name: str, node: ast.AST | None) -> bool:
+    if "." in name:
+        return not name.startswith(_HANDING_ON)
+    if name:
+        return name.startswith("operator ") or name in _BUILTIN
+    # A method of what has no name, `generator().permutation(t)`, only looks, as others do.
+    func = node.func if isinstance(node, ast.Call) else None
+    return isinstance(func, ast.Attribute) and func.attr not in _CONVERTING
+
+
+_CONVERTING = {name.rpartition(".")[2] for name in CONVERTERS} | {"copy", "__array__"}
+
+
+def _is_numeric(frame: FrameType) -> bool:
+    """Whether it is a library's, other than Python's own, which calls what it is handed."""
+    return is_library(frame.f_code.co_filename) and not _is_pythons(frame)
+
+
+def reader_now(reader: Reader, frame: FrameType | None) -> Reader:
+    """The same, with what the call says in the frame that converts now."""
+    given = _given_to_tensor(frame)
+    if given:
+        reader = reader._replace(given=given)
+    frame = outside_of_tensor(frame) if reader.call is not None else None
+    if frame is None or reader.call is None:
+        return reader
+    return reader._replace(copies=copies_in(frame, reader.call, _COPIES_BY_DEFAULT[reader.name]))
+
+
+def _given_to_tensor(frame: FrameType | None) -> str | None:
+    """Name of the dtype that a tensor's ``__array__`` was called with; None if with none."""
+    while frame is not None and frame.f_code.co_filename.replace("\\", "/").endswith(_TENSORS):
+        if frame.f_code.co_name == "__array__":
+            found = named(frame, "dtype")
+            return name_of_dtype_like(found[0]) if found else None
+        frame = frame.f_back
+    return None
+
+
+_TENSORS = "tensorflow/python/framework/ops.py"
 _TENSORS_OWN = (
-    "tensorflow/python/framework/ops.py", "tensorflow/python/ops/resource_variable_ops.py",
+    _TENSORS, "tensorflow/python/ops/resource_variable_ops.py",
 )  # fmt: skip
 """Where ``__array__`` and ``numpy`` of tensors and Variables stand; NumPy calls them."""
 

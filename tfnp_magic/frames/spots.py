@@ -123,6 +123,9 @@ class Spots:
         lowest = seen.lowest
         key = key_of(where, lowest, self._driven(where))
         spot = self._spots.get(key)
+        if spot is not None and spot.reader.may_change and where.inner is not None:
+            key = (*key[:-1], key[-1] ^ hash(route_at(where, frame, lowest)))
+            spot = self._spots.get(key)
         if spot is None:
             codes = tuple(f.f_code if f else None for f in where)
             site, route = self._site(where), route_at(where, frame, lowest)

@@ -11,7 +11,7 @@ from tfnp_magic.advice.graphs import instead_of_retracing
 from tfnp_magic.driving.retraces import Difference, Reasons
 from tfnp_magic.figures import bytes_text
 from tfnp_magic.guards.rules import MOVES
-from tfnp_magic.model import GRAPH, Crossing, Site, Verdict, kind_of_move
+from tfnp_magic.model import CASTS, GRAPH, Crossing, Site, Verdict, kind_of_move
 from tfnp_magic.recorder.ledger import count, crossing_of
 from tfnp_magic.recording import Recording
 
@@ -90,7 +90,7 @@ def in_graph(crossing: Crossing) -> Iterator[Violation]:
     """The same of what a graph did, which is told when the trace is over."""
     at = f"{where(crossing.site)}: {crossing.route} in a graph"
     explicit = crossing.explicit
-    if crossing.cast in ("explicit", "silent"):
+    if crossing.cast in CASTS:
         unasked = "silently " if crossing.cast == "silent" else ""
         what = f"{at} {unasked}cast {crossing.dtype_from} to {crossing.dtype_to}"
         yield Violation("cast", crossing.nbytes, explicit, what)
@@ -120,7 +120,7 @@ def _of_storage(met: Met) -> Iterator[Violation]:
 
 def _of_cast(met: Met, source: str) -> Iterator[Violation]:
     cast, seen = met.verdict.cast, met.seen
-    if cast.kind == "none":
+    if cast.kind not in CASTS:
         return
     is_silent = cast.kind == "silent"
     unasked = "silently " if is_silent else ""

@@ -51,6 +51,7 @@ class Ring:
     def __init__(self) -> None:
         self._entries = (ctypes.c_uint64 * (3 * _CAPACITY))()
         self._count = ctypes.c_uint64(0)
+        self._entered: dict[int, int] = {}
         self.is_written = False
 
     @property
@@ -62,13 +63,40 @@ class Ring:
         """The present; give it to `since` later."""
         return self._count.value if self.is_written else _NOT_WRITTEN
 
-    def since(self, mark: int) -> Taken:
-        """Memory that this thread took for arrays since the mark; None where that is not known."""
+    def enter(self) -> int:
+        """The same, where a conversion of an array begins: what a reader before it took is over."""
+        mark = self.mark()
+        self._entered.setdefault(threading.get_ident(), mark)
+        return mark
+
+    def read(self) -> tuple[int, int]:
+        """The present and this thread, where a tensor is read; give both to `after_read` later."""
+        thread = threading.get_ident()
+        self._entered.pop(thread, None)
+        return self.mark(), thread
+
+    def after_read(self, mark: int, thread: int) -> Taken:
+        """What a thread took since it read a tensor, up to its next conversion of an array."""
+        entered = self._entered.get(thread)
+        end = None if entered is None or entered < mark else entered
+        return self.since(mark, thread, end)
+
+    def since(self, mark: int, thread: int | None = None, end: int | None = None) -> Taken:
+        """Memory that a thread took for arrays since the mark; None where that is not known.
+
+        Parameters
+        ----------
+        thread
+            Its number; this one's if None.
+        end
+            A mark up to which; the present if None.
+        """
         count = self._count.value
         if mark == _NOT_WRITTEN or count - mark > _CAPACITY:
             return None
-        thread, entries, found = threading.get_ident(), self._entries, []
-        for number in range(mark, count):
+        entries, found = self._entries, []
+        thread = threading.get_ident() if thread is None else thread
+        for number in range(mark, count if end is None else end):
             at = 3 * (number % _CAPACITY)
             if entries[at] == thread:
                 found.append(Span(entries[at + 1], entries[at + 1] + entries[at + 2]))

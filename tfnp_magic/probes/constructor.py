@@ -92,7 +92,7 @@ def patches() -> list[AttributePatch | CodePatch]:
 def _around_convert(original: Any) -> Any:
     def convert_to_eager_tensor(value: Any, *args: Any, **kwargs: Any) -> Any:
         outer, inner.handed = (inner.handed, inner.handed_at), value
-        inner.handed_at = ring.mark()
+        inner.handed_at = ring.enter()
         try:
             return original(value, *args, **kwargs)
         except BaseException as exc:
@@ -176,7 +176,7 @@ def _make(
         return
     given = inner.handed
     kept = is_number(value) and bool(ask(NAME, hearing, is_kept, value, *args))
-    mark = ring.mark() if given is None else inner.handed_at
+    mark = ring.enter() if given is None else inner.handed_at
     waited = 0 if kept else ask(NAME, hearing, _wait, value, *args)
     started = clock()
     inner.absorbing += 1

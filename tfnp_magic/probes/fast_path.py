@@ -110,7 +110,7 @@ def _around(original: Any) -> Any:
         converts = bool(others) and not all(isinstance(value, settled) for value in others)
         before = _references(others) if converts else ()
         transfers = watch(op, inputs, called[end:])
-        mark = ring.mark()
+        mark = ring.enter()
         try:
             result = call_from(sys._getframe(1))(original, called, _NO_KEYWORDS)
         except BaseException as exc:
@@ -147,7 +147,7 @@ def _compute(
     original: Any, called: tuple[Any, ...], inputs: tuple[Any, ...], lane: Lane, key: Any
 ) -> Any:
     """Call an op of `COMPUTING` with an array and a tensor, heard by one trace alone."""
-    mark, frame = ring.mark(), sys._getframe(2)
+    mark, frame = ring.enter(), sys._getframe(2)
     try:
         result = call_from(frame)(original, called, _NO_KEYWORDS)
     except BaseException as exc:

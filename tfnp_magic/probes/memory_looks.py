@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from tfnp_magic.facts import name_of_dtype
 from tfnp_magic.model import Move, Storage
-from tfnp_magic.probes.allocations import ring
+from tfnp_magic.probes.allocations import Taken, ring
 from tfnp_magic.recorder.comparing import cast_values
 from tfnp_magic.verdict import (
     is_cast,
@@ -47,12 +46,12 @@ class _Waiting:
     Holds weak references and facts only.
     """
 
-    __slots__ = ("_array", "_dtype", "_elements", "_mark", "_nbytes")
+    __slots__ = ("_array", "_dtype", "_elements", "_mark", "_nbytes", "_thread")
 
     def __init__(self, array: np.ndarray[Any, Any], nbytes: int) -> None:
         self._array, self._nbytes = weakref.ref(array), nbytes
         self._elements, self._dtype = array.size, name_of_dtype(array.dtype)
-        self._mark = ring.mark()
+        self._mark, self._thread = ring.read()
 
     def values_as(self, dtype: str) -> ValueChange | None:
         """What a cast to this dtype does to the values."""
@@ -61,7 +60,11 @@ class _Waiting:
 
     def wait(self) -> None:
         """Leave out what our own comparing allocated."""
-        self._mark = ring.mark()
+        self._mark, self._thread = ring.read()
+
+    def _taken(self) -> Taken:
+        """What the thread that read took since; another one may ask, once the trace ends."""
+        return ring.after_read(self._mark, self._thread)
 
     def _nbytes_cast(self, target: str | None) -> int | None:
         """Bytes of the elements in another dtype; None where it is no other."""
@@ -97,18 +100,20 @@ class MemoryLook(_Waiting):
             return None
         if self._is_copied_by(reader):
             return ByWhatWasTaken(self._nbytes)
+        if not reader.known:
+            return ByWhatLives(known=False)
         return None if _may_copy(reader) or _keeps_tensor(reader) else ByWhatLives()
 
     def _in_host_memory(self, reader: Reader, target: str | None) -> Storage:
-        buffers = ring.since(self._mark)
+        buffers = self._taken()
+        if reader.given:
+            return self._given_away(reader, buffers)
         writes = reader.into is not None and reader.into.is_array
         nbytes = None if writes else self._nbytes_cast(target)
         if nbytes is not None:
-            storage = of_copying_read(nbytes, buffers, cast=True)
-            if self._exported or not _copies_what_it_is_given(reader):
-                return storage
-            # `__array__` casts, and NumPy does not know that its array is nobody else's.
-            return once_more(storage, nbytes, "NumPy copied that once more", seen=False)
+            return of_copying_read(nbytes, buffers, cast=True)
+        if not writes and target and not np.dtype(target).isnative:
+            return of_copying_read(self._nbytes, buffers, cast=False)
         if self._is_copied_by(reader):
             return of_copying_read(self._nbytes, buffers, cast=False)
         if writes:
@@ -119,11 +124,23 @@ class MemoryLook(_Waiting):
             # consumer gets of it is not.
             writable = bool(array.flags.writeable) and not self._exported
             return of_kept_view(self._tensor() is not None, writable)
-        if _is_untold(reader, target):
+        if target is None and reader.names_dtype:
             return unknown("read in place; into which dtype cannot be told from the line")
         if _keeps_tensor(reader):
             return of_kept_tensor()
+        if not reader.known:
+            return unknown(_NOT_KNOWN)
         return of_dropped_view(_may_copy(reader), self._nbytes, buffers)
+
+    def _given_away(self, reader: Reader, buffers: Taken) -> Storage:
+        """What ``__array__`` makes, asked for a dtype: a copy, be it of the same dtype."""
+        cast = is_cast(self._dtype, reader.given)
+        nbytes = self._elements * np.dtype(reader.given).itemsize
+        storage = of_copying_read(nbytes, buffers, cast=cast)
+        if not reader.copies:
+            return storage
+        # NumPy does not know that this array is nobody else's.
+        return once_more(storage, nbytes, "NumPy copied that once more", seen=False)
 
     def _is_copied_by(self, reader: Reader) -> bool:
         """Whether the reader copies: what has one axis is in Fortran's order as it is."""
@@ -152,36 +169,28 @@ class CopiedLook(_Waiting):
             return self._once_more(nbytes, "NumPy cast that into another")
         if _is_copying(reader):
             return self._once_more(self._nbytes, "NumPy copied that once more")
-        if _is_untold(reader, target):
+        if target is None and reader.names_dtype:
             return unknown("copied by .numpy(); into which dtype then cannot be told from the line")
+        if not reader.known:
+            return unknown("copied by .numpy(); what reads it cannot be told from the line")
         return self._before
 
     def _once_more(self, nbytes: int, what: str) -> Storage:
-        seen = was_taken(nbytes, ring.since(self._mark))
+        seen = was_taken(nbytes, self._taken())
         return once_more(self._before, nbytes, what, seen=seen)
 
 
-def _copies_what_it_is_given(reader: Reader) -> bool:
-    """Whether it is the user's ``np.array``, which copies unless it is told not to."""
-    call = reader.written
-    keywords = call.keywords if isinstance(call, ast.Call) else []
-    is_array = reader.name == "np.array" and reader.into_is_users
-    return is_array and all(each.arg != "copy" for each in keywords)
-
-
-def _is_untold(reader: Reader, target: str | None) -> bool:
-    """Whether the line names a dtype, but which one cannot be looked up."""
-    return target is None and reader.into is not None and not reader.into.is_array
-
-
 def _is_copying(reader: Reader) -> bool:
+    if reader.copies is not None:
+        return reader.copies or reader.copied
     return (reader.plain and reader.name in _COPYING) or reader.copied
 
 
 def _may_copy(reader: Reader) -> bool:
     """Whether that shows only by what was taken: further arguments, or what is around, decide."""
+    is_told = reader.plain or reader.copies is not None
     converts = reader.name in _COPYING or reader.name in _RETURNING
-    return reader.within or (converts and not reader.plain)
+    return reader.within or not reader.known or (converts and not is_told)
 
 
 def _keeps_tensor(reader: Reader) -> bool:
@@ -189,8 +198,22 @@ def _keeps_tensor(reader: Reader) -> bool:
     return reader.name == "np.frombuffer" and not reader.within
 
 
+_NOT_KNOWN = "read in place; what reads it cannot be told from the line"
+
+
 class ByWhatLives:
-    """The way of looks by readers that only look, or hand out the view as it is."""
+    """The way of looks by readers that only look, or hand out the view as it is.
+
+    Parameters
+    ----------
+    known
+        Whether it is known that they do no more than that.
+    """
+
+    __slots__ = ("_known",)
+
+    def __init__(self, *, known: bool = True) -> None:
+        self._known = known
 
     def begin(self, array: np.ndarray[Any, Any], tensor: Any) -> tuple[weakref.ref[Any], ...]:
         """Both, without keeping them."""
@@ -204,6 +227,8 @@ class ByWhatLives:
     def storage(self, outcome: tuple[bool, bool]) -> Storage:
         """A view that was kept, or was not."""
         is_kept, has_tensor = outcome
+        if not is_kept and not self._known:
+            return unknown(_NOT_KNOWN)
         return of_kept_view(has_tensor, False) if is_kept else of_dropped_view(False, 0, None)
 
     def expected(self) -> Storage:
@@ -219,13 +244,13 @@ class ByWhatWasTaken:
     def __init__(self, nbytes: int) -> None:
         self._nbytes = nbytes
 
-    def begin(self, array: np.ndarray[Any, Any], tensor: Any) -> int:
-        """The present; see `tfnp_magic.probes.allocations`."""
-        return ring.mark()
+    def begin(self, array: np.ndarray[Any, Any], tensor: Any) -> tuple[int, int]:
+        """The present, and the thread; see `tfnp_magic.probes.allocations`."""
+        return ring.read()
 
-    def outcome(self, begun: int) -> bool:
+    def outcome(self, begun: tuple[int, int]) -> bool:
         """Whether memory for the copy was seen to be taken."""
-        return was_taken(self._nbytes, ring.since(begun))
+        return was_taken(self._nbytes, ring.after_read(*begun))
 
     def storage(self, outcome: bool) -> Storage:
         """A copy, observed or inferred."""

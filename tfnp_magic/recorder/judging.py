@@ -13,7 +13,7 @@ from tfnp_magic.frames.spots import Spot
 from tfnp_magic.model import HOUSEKEEPING_ARRAY, HOUSEKEEPING_PYTHON, Storage, Verdict
 from tfnp_magic.recorder.cast_before import is_from_elsewhere
 from tfnp_magic.recorder.seen import Seen
-from tfnp_magic.verdict import cast_of, is_cast
+from tfnp_magic.verdict import UNKNOWN, cast_of, is_cast
 
 _BETWEEN_LIBRARIES = (model.NUMPY_TO_TENSORFLOW, model.TENSORFLOW_TO_NUMPY)
 
@@ -53,13 +53,17 @@ def target_of(frame: FrameType | None, where: Standpoint, reader: Reader, seen: 
     Now, while the tensor is alive: what the cast does to the values is computed on it.
     """
     at = where.inner if reader.into_is_users else outside_of_tensor(frame)
-    if at is None or reader.into is None or isinstance(seen.storage, Storage):
+    if at is None or isinstance(seen.storage, Storage):
         return None
-    target = dtype_in(at, reader.into, seen.identity)
+    target = reader.given or None
+    if target is None and reader.into is not None:
+        target = dtype_in(at, reader.into, seen.identity)
+    seen.untold = not reader.known or (target is None and reader.names_dtype)
     if target and is_cast(seen.dtype_from, target):
         seen.dtype_to, seen.both_ends = target, False
         seen.values = seen.storage.values_as(target)
-        seen.asked = reader.into_is_users and not reader.into.is_array
+        into = reader.into
+        seen.asked = into is not None and reader.into_is_users and not into.is_array
     return target
 
 
@@ -72,6 +76,8 @@ def is_asked_for(seen: Seen, spot: Spot, where: Standpoint) -> bool:
 
 def verdict_on(spot: Spot, seen: Seen, storage: Storage) -> Verdict:
     """What is claimed of a conversion whose data came to lie there."""
+    if seen.untold and storage.kind == UNKNOWN:
+        return Verdict(storage, model.Cast("unknown", "", None), seen.moved())
     cast = model.Cast("none", "", None)
     # A Python number has no dtype to be cast from, unless it became another number.
     if seen.direction in _BETWEEN_LIBRARIES or seen.values is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from tfnp_magic import model
 from tfnp_magic.facts import itemsize_of
 from tfnp_magic.figures import product
-from tfnp_magic.frames.route import Route
+from tfnp_magic.frames.route import Reader, Route, reader_now
 from tfnp_magic.frames.site import Label, Standpoint, stand, users_frame
 from tfnp_magic.frames.spots import Spot, Spots, key_of, route_at
 from tfnp_magic.hazards import Hazards
@@ -75,8 +75,8 @@ _MOST_UNSETTLED = 64
 """Looks by one instruction that wait; in a loop of one line, the oldest are judged."""
 
 
-_Waiting = AlikeLook | tuple[Spot, Seen, "str | None"]
-"""A look, and the dtype of what the reader made of the memory, if its syntax tells."""
+_Waiting = AlikeLook | tuple[Spot, Reader, Seen, "str | None"]
+"""A look by a reader, and the dtype of what that made of the memory, if its syntax tells."""
 
 
 class Unsettled:
@@ -180,10 +180,11 @@ class Recorder(Spots):
                     _Made(seen.made, call_of(where), spot, seen, seen.storage, told.crossing)
                 )
         else:
-            target = target_of(frame, where, spot.reader, seen)
-            unsettled.append((spot, seen, target))
-            way = seen.storage.way(spot.reader) if target is None else None
-            if way is not None and is_alike(seen, where):
+            reader = reader_now(spot.reader, frame)
+            target = target_of(frame, where, reader, seen)
+            unsettled.append((spot, reader, seen, target))
+            way = seen.storage.way(reader) if target is None and reader.call is None else None
+            if way is not None and is_alike(seen, where) and not reader.may_change:
                 seen.told = Waits(spot, way, True if depends else None)
             seen.storage.wait()
         self.tell_observers(seen, seen.identity, small=small)
@@ -407,13 +408,13 @@ class Recorder(Spots):
             if isinstance(waiting, AlikeLook):
                 self._judge_alike(waiting)
                 continue
-            spot, seen, target = waiting
+            spot, reader, seen, target = waiting
             look = seen.storage
             if isinstance(look, Storage):
                 self._add(spot, seen, look)
                 continue
-            told = self._add(spot, seen, look.judge(spot.reader, target))
-            if self.guard is not None and look.way(spot.reader) is None:
+            told = self._add(spot, seen, look.judge(reader, target))
+            if self.guard is not None and look.way(reader) is None:
                 text = self.guard.meet_late(spot.site, spot.route, seen, told.verdict)
                 self.recording.forbidden += text
 

@@ -141,6 +141,8 @@ class Seen:
         `nbytes` alone.
     waited_ns
         Nanoseconds of `duration_ns` spent waiting for the device; None if not told apart.
+    untold
+        Whether the line does not tell what reads a tensor, or into which dtype.
     is_corrected
         Whether `Recorder.correct` may tell another storage, once it shows.
     told
@@ -169,6 +171,7 @@ class Seen:
     made: weakref.ref[Any] | None = None
     move: Move | None = None
     waited_ns: int | None = 0
+    untold: bool = False
     is_corrected: bool = False
     told: Told | Small | Waits | None = None
     ended_ns: int = dataclasses.field(default_factory=clock, compare=False)

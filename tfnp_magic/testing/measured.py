@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from tfnp_magic.activity import FunctionCalls, Retrace
 from tfnp_magic.model import (
+    CASTS,
     DEVICE_TO_DEVICE,
     IN_GRAPH,
     KINDS_OF_MOVE,
@@ -121,6 +122,12 @@ def _copies(crossing: Crossing) -> int | None:
     return crossing.copies if crossing.direction != IN_GRAPH else 0
 
 
+def _casts(crossing: Crossing, kinds: tuple[str, ...]) -> int | None:
+    if crossing.cast in kinds:
+        return crossing.count
+    return None if crossing.cast == "unknown" else 0
+
+
 def _moved(crossing: Crossing) -> int | None:
     return crossing.moved_bytes if _kind(crossing) else 0
 
@@ -150,6 +157,6 @@ _FIGURES: dict[str, Figure] = {
     "max_conversions": lambda crossing: crossing.count if _crosses(crossing) else 0,
     "max_copies": _copies,
     "max_moves": _moves,
-    "max_casts": lambda crossing: crossing.count if crossing.cast != "none" else 0,
-    "max_silent_casts": lambda crossing: crossing.count if crossing.cast == "silent" else 0,
+    "max_casts": lambda crossing: _casts(crossing, CASTS),
+    "max_silent_casts": lambda crossing: _casts(crossing, ("silent",)),
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tfnp_magic.advice.finding import where
 from tfnp_magic.advice.memory import of_hazards
 from tfnp_magic.figures import bytes_text, counted, times
-from tfnp_magic.model import Crossing, Hazard, Place, Site, kind_of_move
+from tfnp_magic.model import CASTS, Crossing, Hazard, Place, Site, kind_of_move
 from tfnp_magic.recording import Recording
 from tfnp_magic.testing.exceeded import Excess, Outcome
 from tfnp_magic.testing.limits import BYTES, LIMITS
@@ -168,7 +168,9 @@ def _ends(group: tuple[Crossing, ...]) -> Iterator[str]:
     first = group[0]
     if kind_of_move(first.device_from, first.device_to):
         yield arrow(first.device_from, first.device_to)
-    if first.cast != "none":
+    if first.cast == "unknown":
+        yield f"{first.dtype_from} into an unknown dtype"
+    elif first.cast in CASTS:
         yield f"{first.cast} cast {arrow(first.dtype_from, first.dtype_to)}"
         if values := values_text(list(group)):
             yield values

@@ -27,6 +27,7 @@ from tfnp_magic.verdict.claims import (
     unknown,
 )
 from tfnp_magic.verdict.entering import (
+    PUT_TOGETHER,
     may_be_shared,
     of_constructor,
     of_gathered,
@@ -62,6 +63,7 @@ __all__ = [
     "MIXED",
     "NOTHING",
     "OBSERVED",
+    "PUT_TOGETHER",
     "STRINGS",
     "UNKNOWN",
     "VIEW",

@@ -183,6 +183,10 @@ def of_other_device(source: ArrayFacts, nbytes: int, taken: tuple[Span, ...] | N
     return copied(reason, total, copies=copies)
 
 
+PUT_TOGETHER = "its arrays were put together"
+"""How the reason begins where a list of arrays became one tensor."""
+
+
 def of_gathered(
     nbytes: int | None, result: Span | None, buffers: tuple[Span, ...] | None
 ) -> Storage:
@@ -197,7 +201,7 @@ def of_gathered(
     buffers
         Memory that NumPy took meanwhile; of the tensor's size it held all of the data.
     """
-    reason = "its arrays were put together into a new buffer"
+    reason = f"{PUT_TOGETHER} into a new buffer"
     if nbytes is None or not nbytes:
         return copied(reason, nbytes, copies=None if nbytes is None else 0)
     if buffers is None or result is None:

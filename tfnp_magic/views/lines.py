@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tfnp_magic.model import KINDS_OF_MOVE, Crossing, Place, kind_of_move
+from tfnp_magic.model import CASTS, KINDS_OF_MOVE, Crossing, Place, kind_of_move
 from tfnp_magic.recording import Recording
 from tfnp_magic.views.dataframes import frame_of, seconds
 
@@ -96,7 +96,7 @@ class Figures:
         self.nbytes = self.nbytes.plus(crossing.nbytes)
         self.copied = self.copied.plus(crossing.copied_bytes)
         self.duration = self.duration.plus(crossing.duration_ns)
-        self.casts += crossing.count * (crossing.cast != "none")
+        self.casts += crossing.count * (crossing.cast in CASTS)
         self.silent_casts += crossing.count * (crossing.cast == "silent")
         if kind := kind_of_move(crossing.device_from, crossing.device_to):
             self.moves[kind] = self.moves.get(kind, NOTHING).plus(crossing.moved_bytes)

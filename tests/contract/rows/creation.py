@@ -6,6 +6,7 @@ from tests.contract.row import TO_PY, TO_TF, Row
 
 A = "a = F()"
 AB = "a = F(); b = F(seed=1)"
+FIRST_TRIES = "first tries at lists of arrays of several dtypes"
 BOTH = {"a": TO_TF, "b": TO_TF}
 
 ROWS = [
@@ -60,6 +61,10 @@ ROWS = [
     Row("reshape_misaligned", "a = mis(F())", "tf.reshape(a, [-1])", {"a": TO_TF}),
     Row("stack", AB, "tf.stack([a, b])", BOTH),
     Row("stack_of_mixed_dtypes", "a = F('f4'); b = F(seed=1)", "tf.stack([a, b])", BOTH),
+    Row("stack_of_whole_numbers_and_fractions", "a = I('i4'); b = F('f4', seed=1)",
+        "tf.stack([a, b])", BOTH, blind=FIRST_TRIES),
+    Row("constant_of_whole_numbers_and_fractions", "a = I('i4'); b = F('f4', seed=1)",
+        "tf.constant([a, b])", BOTH, blind=FIRST_TRIES),
     Row("stack_with_a_tensor", "a = F(); t = T(seed=1)", "tf.stack([a, t])", {"a": TO_TF}),
     Row("ones_like", A, "tf.ones_like(a)", {"a": TO_TF}),
     Row("zeros_like", A, "tf.zeros_like(a)", {"a": TO_TF}),

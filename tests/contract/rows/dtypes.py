@@ -54,6 +54,17 @@ ROWS = [
         {"t": TO_NP}, asked=True),
     Row("np_array_bfloat16_to_f8_once", "t = tf.cast(T(), tf.bfloat16)",
         "np.array(t, 'f8', copy=None)", {"t": TO_NP}, asked=True),
+    *(
+        Row(f"bfloat16_{name}", f"t = tf.cast(T(), tf.bfloat16); a = F('{dtype}')", code,
+            {"t": TO_NP}, asked=asked)
+        for dtype in ("f4", "bfloat16")
+        for name, code, asked in [
+            (f"written_to_{dtype}", "a[...] = t", False),
+            (f"copied_to_{dtype}", "np.copyto(a, t)", False),
+            (f"to_dtype_of_{dtype}", "np.asarray(t, a.dtype)", True),
+            (f"array_to_dtype_of_{dtype}", "np.array(t, a.dtype)", True),
+        ]
+    ),
     Row("bytes_bool", "t = tf.constant(V('?'))", "bytes(t)", {"t": TO_PY}),
     Row("constant_zero_d", "a = np.array(1.2345)", "tf.constant(a)", {"a": TO_TF}),
     Row("squeeze_zero_d", "a = np.array(1.2345)", "tf.squeeze(a)", {"a": TO_TF}),

@@ -196,4 +196,29 @@ ROWS = [
         {"v": TO_NP}),
     Row("tnp_function_on_arrays", "a = F(); b = F(seed=1)", "tnp.add(a, b)",
         {"a": TO_TF, "b": TO_TF}),
+    *(
+        Row(f"called_by_another_name_{number}", f"t = T(); {setup}" if setup else "t = T()", code,
+            {"t": TO_NP}, asked=asked, line=code.count("\n") or 1)
+        for number, (setup, code, asked) in enumerate([
+            ("", "def f(t):\n    import numpy as np\n    return np.array(t)\nr = f(t)", False),
+            ("", "def f(t):\n    import numpy as np\n    return np.asarray(t, 'f4')\nr = f(t)",
+             True),
+            ("", "def f(t):\n    from numpy import copy\n    return copy(t)\nr = f(t)", False),
+            ("f = np.array", "f(t)", False),
+            ("f = np.array", "f(t, 'f4')", True),
+            ("", "def f(t, g):\n    return g(t)\nr = f(t, np.array)", False),
+            ("", "def f(t):\n    return t.__array__(np.dtype('f4'))\nr = f(t)", True),
+            ("import functools; f = functools.partial(np.array, dtype='f4')", "f(t)", True),
+            ("f = {'copy': np.array}", "f['copy'](t)", False),
+            ("f = {'copy': np.array}", "f['copy'](t, 'f4')", True),
+            ("", "list(map(np.array, [t]))", False),
+            ("", "list(map(np.asarray, [t]))", False),
+            ("C = type('C', (), {}); c = C(); c.np = np", "c.np.array(t, 'f4')", True),
+            ("c = type('C', (), {'f': np.array})()", "c.f(t)", False),
+            ("yes = True", "np.array(t, copy=yes)", False),
+            ("no = None", "np.array(t, copy=no)", False),
+            ("", "np.array(t, copy=None, order='C')", False),
+            ("", "np.asarray(t, order='F')", False),
+        ])
+    ),
 ]  # fmt: skip

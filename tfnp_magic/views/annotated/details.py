@@ -96,8 +96,10 @@ def _cast(group: list[Crossing]) -> Iterator[Fact]:
     kind, values = group[0].cast, values_text(group)
     if kind == "silent":
         yield Fact("cast silently", is_silent_cast=True)
-    elif kind != "none":
+    elif kind == "explicit":
         yield Fact("cast as asked")
+    elif kind != "none":
+        yield Fact("into which dtype is unknown")
     if values:
         yield Fact(values)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+from tfnp_magic import model
 from tfnp_magic.model import (
     IN_GRAPH,
     NUMPY_TO_TENSORFLOW,
@@ -38,7 +39,7 @@ def lane_of(crossing: Crossing) -> str:
     kind = kind_of_move(crossing.device_from, crossing.device_to)
     if kind in _OF_MOVES and crossing.moved_bytes != 0:
         return _OF_MOVES[kind]
-    if crossing.cast != "none":
+    if crossing.cast in model.CASTS:
         return CASTS
     is_array = crossing.direction in (NUMPY_TO_TENSORFLOW, TENSORFLOW_TO_NUMPY)
     return COPIES if is_array and crossing.storage == "copy" else REST
