@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from tfnp_magic.saved import RecordingFileError, load
     from tfnp_magic.tracing import trace
 
-__version__ = "0.8.0"
+__version__ = "0.9.0"
 __all__ = [
     "Crossing", "InteropError", "InteropWarning", "Recording", "RecordingFileError", "allow",
     "load", "load_ipython_extension", "merge", "trace", "unload_ipython_extension",
