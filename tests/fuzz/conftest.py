@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.left_open import end_traces
+
 
 @pytest.fixture(autouse=True)
-def _no_trace_stays_open():
-    """A trace whose end was made to fail is ended behind it."""
+def _no_test_fails_for_another():
     yield
-    from tfnp_magic import scope
-    from tfnp_magic.probes import probes
-
-    for left in scope._open:
-        left.leave()
-        probes.release(left.token)
+    end_traces()

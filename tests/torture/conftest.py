@@ -12,6 +12,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import pytest
 
+from tests.left_open import end_traces
+
 
 @pytest.fixture(scope="session")
 def times():
@@ -23,12 +25,7 @@ def times():
 def _no_test_fails_for_another():
     """What a failed test left open is ended behind it."""
     yield
-    from tfnp_magic import scope
-    from tfnp_magic.probes import probes
-
-    for left in scope._open:
-        left.leave()
-        probes.release(left.token)
+    end_traces()
 
 
 @pytest.fixture
