@@ -52,8 +52,9 @@ ROWS = [
         {"t": TO_NP}, asked=True),
     Row("np_array_bfloat16_to_f8", "t = tf.cast(T(), tf.bfloat16)", "np.array(t, 'f8')",
         {"t": TO_NP}, asked=True),
-    Row("np_array_bfloat16_to_f8_once", "t = tf.cast(T(), tf.bfloat16)",
-        "np.array(t, 'f8', copy=None)", {"t": TO_NP}, asked=True),
+    Row("np_array_bfloat16_to_f8_once",  # before NumPy 2.0, None was no `copy`
+        "t = tf.cast(T(), tf.bfloat16); once = None if np.__version__ >= '2' else False",
+        "np.array(t, 'f8', copy=once)", {"t": TO_NP}, asked=True),
     *(
         Row(f"bfloat16_{name}", f"t = tf.cast(T(), tf.bfloat16); a = F('{dtype}')", code,
             {"t": TO_NP}, asked=asked)

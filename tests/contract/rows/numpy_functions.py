@@ -216,8 +216,8 @@ ROWS = [
             ("C = type('C', (), {}); c = C(); c.np = np", "c.np.array(t, 'f4')", True),
             ("c = type('C', (), {'f': np.array})()", "c.f(t)", False),
             ("yes = True", "np.array(t, copy=yes)", False),
-            ("no = None", "np.array(t, copy=no)", False),
-            ("", "np.array(t, copy=None, order='C')", False),
+            ("no = False", "np.array(t, copy=no)", False),
+            ("", "np.array(t, copy=False, order='C')", False),
             ("", "np.asarray(t, order='F')", False),
         ])
     ),
