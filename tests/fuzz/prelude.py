@@ -12,6 +12,8 @@ import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
+from tests.contract.rows.names import placed
+
 __all__ = [
     "F", "Kind", "dtype_of", "in_thread", "ml_dtypes", "np", "placed", "random", "sys", "tf",
     "warnings", "weakref",
@@ -55,15 +57,6 @@ def F(dtype, shape, seed=0, values="plain"):
         if dtype.kind == "b":
             return numbers % 2 == 0
         return numbers.astype(dtype)
-
-
-def placed(array, offset=0):
-    """A copy of an array, so many bytes past a multiple of 64."""
-    memory = np.empty(array.nbytes + 128, np.uint8)
-    start = -memory.ctypes.data % 64 + offset
-    place = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-    place[...] = array
-    return place
 
 
 def in_thread(call):

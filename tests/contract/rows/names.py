@@ -36,20 +36,21 @@ def T(dtype="f8", shape=(N, N), seed=0):
 
 def al(array):
     """A writable copy at an address that is a multiple of 64."""
-    return _at(array, 0)
+    return placed(array)
 
 
 def mis(array):
     """A writable copy at an address that is 16 past a multiple of 64."""
-    return _at(array, 16)
+    return placed(array, 16)
 
 
-def _at(array, offset):
+def placed(array, offset=0):
+    """A writable copy, so many bytes past a multiple of 64."""
     memory = np.empty(array.nbytes + 128, np.uint8)
     start = -memory.ctypes.data % 64 + offset
-    placed = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-    placed[...] = array
-    return placed
+    place = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    place[...] = array
+    return place
 
 
 def in_thread(call):
