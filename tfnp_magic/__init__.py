@@ -37,7 +37,8 @@ Data goes one way: call → probe → recorder → recording → views.
 ``views``            a recording as DataFrame, text, HTML and timeline file
 ``figures``,         numbers as a reader wants them; numbers of bytes as people write them
 ``sizes``
-``locks``            locks that a fork leaves open
+``locks``,           locks that a fork leaves open; what is known of an object while it
+``lifetimes``        lives
 ``cell_text``        where comments can stand in a cell, and which lines write to an array
 ``whos``             a namespace as a list of tensors and arrays: ``%tfnp_whos``
 ``shell``            the two magics, running a cell natively, sessions (IPython is only here)

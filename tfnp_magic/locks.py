@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from typing import Any
 
-_all: weakref.WeakSet[Any] = weakref.WeakSet()
+from tfnp_magic.lifetimes import WhileAlive
+
+_all: WhileAlive[Any, None] = WhileAlive()
 
 
 def new_lock() -> threading.Lock:
@@ -21,7 +22,7 @@ def new_rlock() -> Any:
 
 
 def _known(lock: Any) -> Any:
-    _all.add(lock)
+    _all[lock] = None
     return lock
 
 

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.driving.driver import NOBODY, Driver, either_of
+from tfnp_magic.lifetimes import WhileAlive
 from tfnp_magic.locks import new_lock
 
 if TYPE_CHECKING:
@@ -134,9 +135,7 @@ class Callers:
         self._by_token: dict[str, list[Iteration]] = {}
         self._calls: dict[int, Call] = {}
         self._ended: deque[Iteration] = deque()
-        self._begun: weakref.WeakKeyDictionary[Any, dict[int, _Beginners]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._begun: WhileAlive[Any, dict[int, _Beginners]] = WhileAlive()
         self.resources: dict[int, Iteration] = {}
         self.period = 0
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tfnp_magic.lifetimes import WhileAlive
 from tfnp_magic.scope import inner, tokens_here
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class Driver:
     ) -> None:
         self.number = next(_numbers)
         self.tokens = tokens_here() if tokens is None else tokens
-        self.pipelines: weakref.WeakKeyDictionary[Recorder, Pipeline] = weakref.WeakKeyDictionary()
-        self._lines: weakref.WeakKeyDictionary[Spots, Place | None] = weakref.WeakKeyDictionary()
+        self.pipelines: WhileAlive[Recorder, Pipeline] = WhileAlive()
+        self._lines: WhileAlive[Spots, Place | None] = WhileAlive()
         for recorder in hearing:
             self._lines[recorder] = recorder.line_of(frame)
 

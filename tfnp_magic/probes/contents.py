@@ -12,12 +12,12 @@ from __future__ import annotations
 import gc
 import re
 import sys
-import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from tfnp_magic.facts import tensor_nbytes
 from tfnp_magic.figures import known_sum
+from tfnp_magic.lifetimes import WhileAlive
 
 _CALLS_PYTHON = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 
@@ -80,17 +80,15 @@ class Contents:
     """Contents that were looked up, for as long as TensorFlow has the objects."""
 
     def __init__(self) -> None:
-        self._of_dataset: dict[int, tuple[weakref.ref[Any], Content]] = {}
+        self._of_dataset: WhileAlive[Any, Content] = WhileAlive()
         self._of_function: dict[str, Content] = {}
-        self._of_variant: dict[int, tuple[weakref.ref[Any], Content]] = {}
+        self._of_variant: WhileAlive[Any, Content] = WhileAlive()
 
     def of_dataset(self, dataset: Any) -> Content:
         """Steps, Python functions and constants of a pipeline."""
-        known = self._of_dataset.get(id(dataset))
-        if known is not None and known[0]() is dataset:
-            return known[1]
-        content = self._walk(dataset)
-        _remember(self._of_dataset, dataset, content)
+        content: Content | None = self._of_dataset.get(dataset)
+        if content is None:
+            content = self._of_dataset[dataset] = self._walk(dataset)
         return content
 
     def _walk(self, dataset: Any) -> Content:
@@ -128,17 +126,11 @@ class Contents:
 
     def of_variant(self, tensor: Any) -> Content:
         """The content of the pipeline that a tensor stands for: graphs are given that."""
-        known = self._of_variant.get(id(tensor))
-        if known is not None and known[0]() is tensor:
-            return known[1]
-        content = joined(self.of_dataset(each) for each in _datasets_of(tensor))
-        _remember(self._of_variant, tensor, content)
+        content: Content | None = self._of_variant.get(tensor)
+        if content is None:
+            content = joined(self.of_dataset(each) for each in _datasets_of(tensor))
+            self._of_variant[tensor] = content
         return content
-
-
-def _remember(known: dict[int, Any], thing: Any, content: Content) -> None:
-    key = id(thing)
-    known[key] = weakref.ref(thing, lambda _: known.pop(key, None)), content
 
 
 def calls_python() -> bool:

@@ -17,13 +17,13 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
-import weakref
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from tfnp_magic.in_graphs.profiling import TAKEN, profiler
 from tfnp_magic.in_graphs.timeline import MARKER
+from tfnp_magic.lifetimes import WhileAlive
 from tfnp_magic.probes.patch import AttributePatch, CodePatch, without_our_frame
 from tfnp_magic.probes.reporting import ask, attempt
 from tfnp_magic.recorder.recorder import Recorder
@@ -145,18 +145,16 @@ class _Iterators:
     """The pipelines of iterators, by what a graph is given of them."""
 
     def __init__(self) -> None:
-        self._found: dict[int, tuple[weakref.ref[Any], tuple[str, ...]]] = {}
+        self._found: WhileAlive[Any, tuple[str, ...]] = WhileAlive()
 
     def add(self, resource: Any, dataset: Any) -> None:
         """An iterator over a dataset was made."""
-        key = id(resource)
-        gone = weakref.ref(resource, lambda _: self._found.pop(key, None))
-        self._found[key] = gone, _functions_of(dataset)
+        self._found[resource] = _functions_of(dataset)
 
     def functions_among(self, inputs: Any) -> tuple[str, ...]:
         """Names of the functions of the pipelines whose iterators are among a graph's inputs."""
-        found = [self._found[id(each)] for each in inputs if id(each) in self._found]
-        return tuple(dict.fromkeys(name for _, names in found for name in names))
+        found = [self._found.get(each, ()) for each in inputs]
+        return tuple(dict.fromkeys(name for names in found for name in names))
 
 
 _iterators = _Iterators()
@@ -174,7 +172,7 @@ def _of_pipeline(dataset: Any, own: tuple[str, ...], frame: FrameType) -> Any:
     return _marked((), pipelines, hearing, frame)
 
 
-_functions: weakref.WeakKeyDictionary[Any, tuple[str, ...]] = weakref.WeakKeyDictionary()
+_functions: WhileAlive[Any, tuple[str, ...]] = WhileAlive()
 """What was found of a dataset: an iterator is asked for each element."""
 
 
@@ -182,11 +180,12 @@ def _functions_of(dataset: Any) -> tuple[str, ...]:
     """Names of the functions of a dataset and of those that it is made of."""
     if dataset is None:
         return ()
-    if dataset not in _functions:
+    found: tuple[str, ...] | None = _functions.get(dataset)
+    if found is None:
         own = [each.function.name for each in dataset._functions()]
         inputs = [name for each in dataset._inputs() for name in _functions_of(each)]
-        _functions[dataset] = tuple(dict.fromkeys(map(_text, own + inputs)))
-    return _functions[dataset]
+        found = _functions[dataset] = tuple(dict.fromkeys(map(_text, own + inputs)))
+    return found
 
 
 class _Unmarked:

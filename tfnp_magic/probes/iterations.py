@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from tfnp_magic.driving.callers import Call, Iteration, callers
 from tfnp_magic.driving.driver import NOBODY, Driver
 from tfnp_magic.driving.pipelines import Pipelines, pipelines_of
 from tfnp_magic.facts import eager_tensor_type
+from tfnp_magic.lifetimes import WhileAlive
 from tfnp_magic.model import Place
 from tfnp_magic.probes import contents
 from tfnp_magic.probes.contents import Content, Contents
@@ -41,12 +41,12 @@ class Watch:
     contents
         What pipelines and graphs are made of.
     origins
-        Where the source of a pipeline was made, by the source's ``id()``.
+        Where the source of a pipeline was made, by the source.
     """
 
     def __init__(self) -> None:
         self.contents = Contents()
-        self.origins: dict[int, tuple[weakref.ref[Any], _Origins]] = {}
+        self.origins: WhileAlive[Any, _Origins] = WhileAlive()
         self._first_token = module_of("ops.script_ops")._py_funcs._unique_id
         self._knows_older = False
         self._variants: dict[Any, tuple[int, ...]] = {}
@@ -135,19 +135,18 @@ class Watch:
             return
         before = {id(tensor) for tensor in _tensors_of(given)}
         embeds = any(id(tensor) not in before for tensor in source._tensors)
-        origins: _Origins = weakref.WeakKeyDictionary()
+        origins: _Origins = WhileAlive()
         for recorder in overhearing():
             site, route = recorder.whereabouts(frame, _OWN)
             maker = "" if route.name.startswith(_OWN) else route.name
             origins[recorder] = _Origin(site.line if embeds else None, maker)
-        key = id(source)
-        self.origins[key] = weakref.ref(source, lambda _: self.origins.pop(key, None)), origins
+        self.origins[source] = origins
 
     def _origins_of(self, dataset: Any, recorder: Recorder) -> Iterator[_Origin]:
         """Where the sources of a pipeline were made, as far as that was seen."""
-        known = self.origins.get(id(dataset))
-        if known is not None and known[0]() is dataset and recorder in known[1]:
-            yield known[1][recorder]
+        known = self.origins.get(dataset)
+        if known is not None and recorder in known:
+            yield known[recorder]
         for each in dataset._inputs():
             for origin in self._origins_of(each, recorder):
                 # What a generator is made of is no array of the user's.
@@ -262,7 +261,7 @@ class _Origin(NamedTuple):
     maker: str
 
 
-_Origins = weakref.WeakKeyDictionary[Recorder, _Origin]
+_Origins = WhileAlive[Recorder, _Origin]
 
 _OWN = "tf.data."
 """Begins the names of what a user makes a pipeline with."""
