@@ -18,6 +18,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import tfnp_magic
 from tests.contract.conftest import owners_now
+from tests.left_open import mend_packages
 from tfnp_magic import facts, runtime, scope
 from tfnp_magic.probes import constructor, probes
 from tfnp_magic.probes.patch import AttributePatch
@@ -65,6 +66,7 @@ def shell():
     yield shell
     extension.unload(shell)
     InteractiveShell.clear_instance()
+    mend_packages()
 
 
 def interrupted_after(seconds, body):

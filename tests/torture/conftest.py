@@ -12,7 +12,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import pytest
 
-from tests.left_open import end_traces
+from tests.left_open import end_traces, mend_packages
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +26,7 @@ def _no_test_fails_for_another():
     """What a failed test left open is ended behind it."""
     yield
     end_traces()
+    mend_packages()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import io
 import itertools
 import random
 import signal
+import sys
 import threading
 import time
 
@@ -19,6 +20,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import tfnp_magic
+from tests.left_open import mend_packages
 from tests.torture import given_back
 from tests.torture.given_back import ARRAY, TENSOR, convert, counted, left_behind, state_now
 from tests.torture.steps import Alarm, alarms, interrupted, moments
@@ -263,3 +265,15 @@ def settle():
     for _ in range(3):
         with contextlib.suppress(Alarm):
             time.sleep(0.0005)
+
+
+def test_an_import_that_was_interrupted_is_mended_for_the_tests_after_it(monkeypatch):
+    """What `mend_packages` is for: what Python leaves between two steps of its import."""
+    import tfnp_magic.views.diff
+
+    monkeypatch.delattr(tfnp_magic.views, "diff")
+    with pytest.raises(AttributeError, match="no attribute 'diff'"):
+        monkeypatch.setattr("tfnp_magic.views.diff.diff_frame", None)
+    mend_packages()
+    monkeypatch.setattr("tfnp_magic.views.diff.diff_frame", None)
+    assert tfnp_magic.views.diff is sys.modules["tfnp_magic.views.diff"]
