@@ -1,4 +1,4 @@
-"""Locks of ours, which a forked process finds open: the thread that held one is not in it."""
+"""Locks of ours and of what we call, which a forked process finds open: it has no holder."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ _all: WhileAlive[Any, None] = WhileAlive()
 
 def new_lock() -> threading.Lock:
     """A lock that is open in a forked process, whoever held it in the parent."""
-    return _known(threading.Lock())
+    return opened_by_forks(threading.Lock())
 
 
 def new_rlock() -> Any:
     """The same, for a lock that its holder may take again."""
-    return _known(threading.RLock())
+    return opened_by_forks(threading.RLock())
 
 
-def _known(lock: Any) -> Any:
-    _all[lock] = None
+def opened_by_forks(lock: Any) -> Any:
+    """This lock, which a forked process now finds open; nothing is done where it is None."""
+    if lock is not None:
+        _all[lock] = None
     return lock
 
 

@@ -20,7 +20,12 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
 from tests.contract.row import TO_NP, TO_PY, TO_TF
+
+COPYTO_READS = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
+"""Before, `numpy.copyto` copies read-only memory, which no probe sees; contract rows have it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +133,7 @@ LEAVING = [
            "np.where({k}, {t}, {a})", kinds=NUMBERS, fresh=True, works=True),
     *_from("np.add({t}, {u})", letters="tu", kinds=NUMBERS, fresh=True, works=True),
     *_from("np.add({t}, {t})", counts={"t": 2}, kinds=NUMBERS, fresh=True, works=True),
-    *_from("{w}[...] = {t}", "np.copyto({w}, {t})", result=False,
+    *_from("{w}[...] = {t}", *(["np.copyto({w}, {t})"] if COPYTO_READS else []), result=False,
            kinds=NUMBERS),
     *_from("{v}.numpy()", "np.asarray({v})", "np.array({v})", letters="v"),
     *_from("np.sum({v})", letters="v", kinds=NUMBERS, fresh=True, works=True),

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -94,8 +95,10 @@ def test_an_interrupt_leaves_nothing_in(act, times):
         assert left_behind(before) == [], steps.places
         assert error is None or type(error) is Alarm, (error, steps.places)
         sent, raised = sent + len(steps.places), raised + (error is not None)
-    # In a finalizer, such as that of a generator in `any(...)`, Python itself loses one.
-    assert raised >= 0.9 * sent > 50
+    # In a finalizer, such as that of a generator in `any(...)`, Python itself loses one; and
+    # what comes while it asks a tensor for its array, NumPy before 2.0.
+    kept = 0.9 if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else 0.7
+    assert raised >= kept * sent > 50
     assert given_back.next_trace_counts() == 4
 
 

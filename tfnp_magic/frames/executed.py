@@ -14,6 +14,10 @@ from typing import Any, NamedTuple
 import executing
 
 from tfnp_magic.interrupts import raised_by_signal
+from tfnp_magic.locks import opened_by_forks
+
+# Before Python 3.11 it searches under a lock, which a forked process may find taken for good.
+opened_by_forks(getattr(executing.executing, "lock", None))
 
 
 def forget_syntax() -> None:

@@ -90,7 +90,11 @@ def patches() -> list[AttributePatch | CodePatch]:
 
 
 def _around_convert(original: Any) -> Any:
+    needs_room = sys.modules["tensorflow"].__version__.startswith("2.16.")
+
     def convert_to_eager_tensor(value: Any, *args: Any, **kwargs: Any) -> Any:
+        if needs_room:
+            _go_down(_FRAMES_BELOW)
         outer, inner.handed = (inner.handed, inner.handed_at), value
         inner.handed_at = ring.enter()
         try:
@@ -102,6 +106,19 @@ def _around_convert(original: Any) -> Any:
             inner.handed, inner.handed_at = outer
 
     return convert_to_eager_tensor
+
+
+def _go_down(frames: int) -> None:
+    """Meet the recursion limit here, if it is so near, and not where a tensor is initialised.
+
+    Untraced, no Python function is called between the two; and see `_make_whole`.
+    """
+    if frames:
+        _go_down(frames - 1)
+
+
+_FRAMES_BELOW = 16
+"""More than stand between `convert_to_eager_tensor` and what `_make_whole` calls."""
 
 
 def _around_init(original: Any) -> Any:
@@ -154,9 +171,9 @@ def _make_of_numbers(
 def _make_whole(original: Any, tensor: Any, args: Any, kwargs: Any) -> None:
     """Initialise a tensor all the same, though an interrupt came before TensorFlow's code ran.
 
-    Until 2.16 at least, ``EagerTensor_dealloc`` ends the process on a tensor that its
-    ``EagerTensor_init`` never saw; untraced, nothing can come between the two. What is wrong
-    with the arguments does not matter then.
+    On 2.16, ``EagerTensor_dealloc`` ends the process on a tensor that its ``EagerTensor_init``
+    never saw (2.17 to 2.21 do not mind); untraced, nothing can come between the two. What is
+    wrong with the arguments does not matter then.
     """
     with contextlib.suppress(Exception):
         original(tensor, *args, **kwargs)

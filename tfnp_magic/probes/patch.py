@@ -208,7 +208,8 @@ def among_tensorflows(ours: _Function) -> _Function:
 
 def _has(owner: type[Any], name: str) -> bool:
     """Whether instances have it; every class has a ``__call__``, for example, of its own class."""
-    return any(name in vars(kind) for kind in owner.__mro__)
+    # No generator: an interrupt that comes when it is given up half way is lost.
+    return name in [each for kind in owner.__mro__ for each in vars(kind)]
 
 
 def _name_of(owner: Any) -> str:
