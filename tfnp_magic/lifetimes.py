@@ -10,7 +10,7 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 _D = TypeVar("_D")
 
-_FEW = 16
+_FEW = 32
 
 
 class WhileAlive(MutableMapping[_K, _V]):
@@ -62,4 +62,4 @@ class WhileAlive(MutableMapping[_K, _V]):
                 if taken is not None and taken[0]() is not None:
                     # Another thread's, meanwhile: an object at the same address.
                     self._held.setdefault(number, taken)
-        self._room = max(_FEW, 2 * len(self._held))
+        self._room = len(self._held) + _FEW

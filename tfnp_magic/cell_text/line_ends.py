@@ -71,7 +71,7 @@ def line_ends(cell: str) -> LineEnds:
 def _tokens(python: str) -> list[tokenize.TokenInfo]:
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(python).readline))
-    except (SyntaxError, tokenize.TokenError) as error:
+    except (SyntaxError, tokenize.TokenError, UnicodeError) as error:
         raise UnreadableCell(str(error.args[0])) from None
     for token in tokens:
         if token.type == tokenize.ERRORTOKEN:
