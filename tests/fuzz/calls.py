@@ -24,7 +24,7 @@ import numpy as np
 
 from tests.contract.row import TO_NP, TO_PY, TO_TF
 
-COPYTO_READS = np.lib.NumpyVersion(np.__version__) >= "2.0.0"
+COPYTO_READS = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
 """Before, `numpy.copyto` copies read-only memory, which no probe sees; contract rows have it."""
 
 

@@ -24,7 +24,7 @@ CONVERTERS = frozenset(
 )  # fmt: skip
 """Functions that make an array of what they are given, cast to ``dtype=`` if it is there."""
 
-_WRITERS = frozenset({"np.copyto", "np.put", "np.place", "np.putmask"})
+WRITERS = frozenset({"np.copyto", "np.put", "np.place", "np.putmask"})
 """NumPy's functions that write into their first argument, casting to its dtype."""
 
 
@@ -61,7 +61,7 @@ def into_of(node: ast.AST | None, name: str) -> Into | None:
         return Into(node.value, True, (node.slice,))
     if not isinstance(node, ast.Call):
         return None
-    if name in _WRITERS and node.args:
+    if name in WRITERS and node.args:
         return Into(node.args[0], True, tuple(node.args[1:-1]))
     if name.startswith("np.") and isinstance(getattr(np, name[3:], None), type):
         # `np.float32(t)` casts to the type that is called; `np.matrix(t)` does not.

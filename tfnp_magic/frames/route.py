@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 from tfnp_magic.driving.function_calls import LAMBDA
 from tfnp_magic.frames.executed import node_of
-from tfnp_magic.frames.into import CONVERTERS, Into, copies_in, into_of, name_of_dtype_like, named
+from tfnp_magic.frames.into import (
+    CONVERTERS,
+    WRITERS,
+    Into,
+    copies_in,
+    into_of,
+    name_of_dtype_like,
+    named,
+)
 from tfnp_magic.frames.names import dotted, may_stand_for_another, name_of_call, name_of_frame
 from tfnp_magic.frames.site import Standpoint, is_library, is_own
 
@@ -171,6 +179,11 @@ class Reader(NamedTuple):
     def names_dtype(self) -> bool:
         """Whether the call names the dtype of the array that it makes."""
         return self.into is not None and not self.into.is_array
+
+    @property
+    def assigns(self) -> bool:
+        """Whether an array is assigned to: ``a[...] = t``."""
+        return self.into is not None and self.into.is_array and self.name not in WRITERS
 
     @property
     def asks(self) -> bool:

@@ -40,6 +40,14 @@ _RETURNING = frozenset(
 )  # fmt: skip
 
 
+_ASKS_FOR_A_COPY = np.__version__.startswith("2.0.")
+"""Whether NumPy wants a copy of what it assigns to an array, as 2.0 does.
+
+``__array__`` of tensors and Variables takes no such keyword, so NumPy copies what they return;
+since 2.1 it does not ask (measured with 1.26, 2.0, 2.1, 2.2, 2.3, 2.4).
+"""
+
+
 class _Waiting:
     """What looks have in common: the array that was read, and when; see `seen.Look`.
 
@@ -137,7 +145,7 @@ class MemoryLook(_Waiting):
         cast = is_cast(self._dtype, reader.given)
         nbytes = self._elements * np.dtype(reader.given).itemsize
         storage = of_copying_read(nbytes, buffers, cast=cast)
-        if not reader.copies:
+        if not reader.copies and not (reader.assigns and _ASKS_FOR_A_COPY):
             return storage
         # NumPy does not know that this array is nobody else's.
         return once_more(storage, nbytes, "NumPy copied that once more", seen=False)
@@ -164,6 +172,13 @@ class CopiedLook(_Waiting):
 
     def judge(self, reader: Reader, target: str | None) -> Storage:
         """Judge by what NumPy's function does with the array that it was given."""
+        storage = self._read_by(reader, target)
+        if reader.assigns and _ASKS_FOR_A_COPY:
+            nbytes = self._nbytes_cast(target) or self._nbytes
+            return once_more(storage, nbytes, "NumPy copied that once more", seen=False)
+        return storage
+
+    def _read_by(self, reader: Reader, target: str | None) -> Storage:
         nbytes = self._nbytes_cast(target)
         if nbytes is not None:
             return self._once_more(nbytes, "NumPy cast that into another")

@@ -7,13 +7,15 @@ dtype but strings, and above it ``_EagerTensorBase.numpy``, which copies.
 
 from __future__ import annotations
 
+import functools
 import sys
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from tfnp_magic.facts import eager_tensor_type
+from tfnp_magic.facts import eager_tensor_type, name_of_dtype
+from tfnp_magic.frames.into import name_of_dtype_like, named
 from tfnp_magic.frames.route import outside_of_tensor
 from tfnp_magic.guards.guard import InteropError
 from tfnp_magic.model import Storage
@@ -27,6 +29,7 @@ from tfnp_magic.recorder.lanes import Lane, learn, refuse
 from tfnp_magic.recorder.recorder import Recorder
 from tfnp_magic.recorder.seen import Seen, clock
 from tfnp_magic.scope import inner, is_tracing, lane_here, listeners
+from tfnp_magic.verdict import once_more
 
 NAME = "Tensor.numpy"
 
@@ -96,19 +99,45 @@ def _describe_numpy(
     tensor: Any, result: Any, duration_ns: int, frame: FrameType, arrival: Arrival | None
 ) -> Seen:
     seen = read_of(tensor, NAME, result, duration_ns, handed_out=True, arrival=arrival)
-    if isinstance(result, np.ndarray) and isinstance(seen.storage, Storage) and _in_array(frame):
-        seen.storage = CopiedLook(result, seen.storage)
+    asked = _array_method(frame)
+    if isinstance(result, np.ndarray) and isinstance(seen.storage, Storage) and asked is not None:
+        storage = seen.storage
+        if _is_asked_for(asked, result.dtype) and _copies_what_has_that_dtype():
+            what = "TensorFlow copied that once more"
+            storage = once_more(storage, result.nbytes, what, seen=False)
+        seen.storage = CopiedLook(result, storage)
     return seen
 
 
-def _in_array(frame: FrameType | None) -> bool:
-    """Whether NumPy asked by ``__array__``, as it does Variables: it may copy once more."""
+def _array_method(frame: FrameType | None) -> FrameType | None:
+    """The frame of ``__array__``, by which NumPy asks Variables: it may copy once more."""
     outside = outside_of_tensor(frame)
     while frame is not None and frame is not outside:
         if frame.f_code.co_name == "__array__":
-            return True
+            return frame
         frame = frame.f_back
-    return False
+    return None
+
+
+def _is_asked_for(frame: FrameType, dtype: np.dtype[Any]) -> bool:
+    """Whether ``__array__`` was called with the dtype that the array of numbers has anyway."""
+    found = named(frame, "dtype")
+    is_same = found is not None and name_of_dtype_like(found[0]) == name_of_dtype(dtype)
+    return is_same and np.issubdtype(dtype, np.number)
+
+
+@functools.cache
+def _copies_what_has_that_dtype() -> bool:
+    """Whether TensorFlow copies an array to give it the dtype that it has.
+
+    `np_asarray` of tensorflow/python/util/numpy_compat.py does with NumPy 2 on 2.18, and does
+    not on 2.21; Variables' ``__array__`` calls it.
+    """
+    compat = sys.modules.get("tensorflow.python.util.numpy_compat")
+    if compat is None:
+        return False
+    array = np.zeros(1)
+    return not np.may_share_memory(compat.np_asarray(array, dtype=array.dtype), array)
 
 
 def _around_numpy_internal(original: Any) -> Any:

@@ -8,6 +8,7 @@ import tensorflow as tf
 READ_ONLY = "copies that NumPy makes of read-only memory"
 
 _IS_NUMPY_1 = np.lib.NumpyVersion(np.__version__) < "2.0.0"
+_COPYTO_COPIES = np.lib.NumpyVersion(np.__version__) < "2.1.0"
 _HAS_DLPACK = hasattr(tf.constant(0), "__dlpack__")
 _HAS_FNUZ = hasattr(tf.dtypes.experimental, "float8_e4m3fnuz")
 
@@ -35,7 +36,7 @@ def lacking(name: str) -> str:
 
 def hidden(name: str) -> str:
     """What hides a row in these versions alone; empty where nothing does."""
-    if _IS_NUMPY_1 and name in ("np_rfft2", "np_copyto"):
+    if (_IS_NUMPY_1 and name == "np_rfft2") or (_COPYTO_COPIES and name == "np_copyto"):
         return READ_ONLY
     if tf.__version__.startswith("2.16.") and name == "tf_cross_entropy_two_arrays":
         return "one copy more is measured with TensorFlow 2.16; what makes it is not known"
