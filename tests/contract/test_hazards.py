@@ -17,7 +17,12 @@ import tensorflow as tf
 from IPython.core.interactiveshell import InteractiveShell
 
 import tfnp_magic
-from tests.contract.arrays import aligned, misaligned, shares_by_flipping
+from tests.contract.arrays import (
+    aligned,
+    is_copied_by_feeding,
+    misaligned,
+    shares_by_flipping,
+)
 from tests.contract.cells import traced_cell
 from tfnp_magic.advice import findings
 from tfnp_magic.shell import extension
@@ -311,13 +316,19 @@ kept = list(data)
 
 def test_generator_that_reuses_an_aligned_buffer_spoils_its_elements():
     ran = run_cell(GENERATOR, buffer=ones())
-    assert [float(t[0]) for t in ran.names["kept"]] == [3, 3, 3, 3]
-    (crossing,) = [c for c in ran.recording.ledger if c.direction == "numpy → tensorflow"]
-    assert (crossing.storage, crossing.count) == ("view", 4)
+    kept = [float(t[0]) for t in ran.names["kept"]]
+    crossings = [c for c in ran.recording.ledger if c.direction == "numpy → tensorflow"]
+    assert sum(c.count for c in crossings) == 4
+    is_copied = is_copied_by_feeding()
+    assert kept == ([0, 1, 2, 3] if is_copied else [3, 3, 3, 3])
+    assert {c.storage for c in crossings} == {"copy" if is_copied else "view"}
 
 
 def test_and_that_is_a_finding():
     ran = run_cell(GENERATOR, buffer=ones())
+    if is_copied_by_feeding():
+        assert ran.kinds == []
+        return
     assert ran.kinds == ["written"]
     assert ran.hazards[0].written_at.code == "buffer[:] = i"
 

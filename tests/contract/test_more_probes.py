@@ -13,7 +13,7 @@ from tensorflow.python.ops import script_ops
 from tensorflow.python.training import py_checkpoint_reader
 
 import tfnp_magic
-from tests.contract.arrays import aligned, misaligned
+from tests.contract.arrays import aligned, is_copied_by_feeding, misaligned
 from tfnp_magic import probes
 from tfnp_magic.frames import route
 from tfnp_magic.probes import (
@@ -324,9 +324,12 @@ def test_feed_is_seen(graph, value, expected, copies):
     crossing = only(recording, TO_TF)
     assert crossing.route == "Session.run"
     nbytes, copied, storage, cast = facts(crossing)
+    if is_copied_by_feeding():
+        expected, copies = (expected[0], None, "copy", expected[3]), None
     assert (nbytes, storage, cast) == (expected[0], expected[2], expected[3])
     # The buffer that NumPy makes is aligned or not, as the allocator likes.
-    assert copied == expected[1] if copies is not None else copied in (B32, 2 * B32)
+    most = 3 if is_copied_by_feeding() else 2
+    assert copied == expected[1] if copies is not None else copied // B32 in range(1, most + 1)
     assert crossing.copied_bytes == B32 * crossing.copies
     assert (crossing.count, crossing.explicit, crossing.evidence) == (1, False, "inferred")
 
@@ -616,7 +619,9 @@ def test_element_of_a_generator_names_the_line_of_its_yield(value, nbytes, cast,
     found = [c for c in recording.ledger if c.direction == TO_TF]
     assert {(c.route, c.explicit) for c in found} == {("tf.data.Dataset.from_generator", True)}
     assert (sum(c.count for c in found), sum(c.nbytes for c in found)) == (3, 3 * nbytes)
-    assert {(c.cast, c.storage) for c in found} == {(cast, storage)}
+    assert {(c.cast, c.storage) for c in found} == {
+        (cast, "copy" if is_copied_by_feeding() else storage)
+    }
     place = found[0].site.inner or found[0].site.line
     assert (place.code, place.line) == ("yield value", generate.__code__.co_firstlineno + 2)
 
@@ -624,8 +629,9 @@ def test_element_of_a_generator_names_the_line_of_its_yield(value, nbytes, cast,
 def test_iterator_that_is_no_generator_names_the_function_that_made_it():
     dataset = elements_of(lambda: [f32(aligned), f32(aligned)])
     recording = traced(lambda: [None for _ in dataset])
-    site = only(recording, TO_TF).site
-    assert "elements_of(lambda" in (site.inner or site.line).code
+    sites = [crossing.site for crossing in recording.ledger if crossing.direction == TO_TF]
+    assert sites
+    assert all("elements_of(lambda" in (site.inner or site.line).code for site in sites)
 
 
 def test_what_a_generator_raises_is_the_same():

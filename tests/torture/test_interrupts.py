@@ -26,6 +26,7 @@ from tests.torture import given_back
 from tests.torture.given_back import ARRAY, TENSOR, convert, counted, left_behind, state_now
 from tests.torture.steps import Alarm, alarms, interrupted, moments
 from tfnp_magic.interrupts import MOST_TRIES, insist
+from tfnp_magic.recorder import recorder
 from tfnp_magic.shell import extension
 from tfnp_magic.testing.watching import Span
 
@@ -280,3 +281,42 @@ def test_an_import_that_was_interrupted_is_mended_for_the_tests_after_it(monkeyp
     mend_packages()
     monkeypatch.setattr("tfnp_magic.views.diff.diff_frame", None)
     assert tfnp_magic.views.diff is sys.modules["tfnp_magic.views.diff"]
+
+
+@pytest.mark.parametrize("step", ["crossing_of", "count"])
+def test_what_was_over_before_the_interrupt_came_is_counted_once(monkeypatch, step):
+    """A look is judged while the next instruction converts, and that may be interrupted."""
+    done = getattr(recorder, step)
+
+    def interrupted_once(*args):
+        monkeypatch.setattr(recorder, step, done)
+        if step == "count":  # after it
+            done(*args)
+            monkeypatch.setattr(recorder.MomentLog, "add", interrupted_moments(monkeypatch))
+            return
+        raise Alarm
+
+    def act():
+        with tfnp_magic.trace() as recording:
+            recordings.append(recording)
+            np.sum(TENSOR)
+            monkeypatch.setattr(recorder, step, interrupted_once)
+            np.asarray(TENSOR)
+
+    recordings = []
+    with pytest.raises(Alarm):
+        act()
+    (recording,) = recordings
+    assert [(each.route, each.count) for each in recording.ledger] == [("np.sum", 1)]
+    assert recording.lost == []
+
+
+def interrupted_moments(monkeypatch):
+    """What raises an `Alarm` instead of `MomentLog.add`, once."""
+    add = recorder.MomentLog.add
+
+    def interrupted_once(*args):
+        monkeypatch.setattr(recorder.MomentLog, "add", add)
+        raise Alarm
+
+    return interrupted_once

@@ -18,6 +18,7 @@ from tfnp_magic.frames.route import Reader, Route, reader_now
 from tfnp_magic.frames.site import Label, Standpoint, stand, users_frame
 from tfnp_magic.frames.spots import Spot, Spots, key_of, route_at
 from tfnp_magic.hazards import Hazards
+from tfnp_magic.interrupts import raised_by_signal
 from tfnp_magic.locks import new_lock
 from tfnp_magic.model import Crossing, Place, Storage
 from tfnp_magic.recorder.budget import Budget
@@ -148,6 +149,7 @@ class Recorder(Spots):
         self._silenced: set[str] = set()
         self._lock = new_lock()
         self._is_over = False
+        self._counted = 0
 
     def see(self, frame: FrameType | None, seen: Seen) -> None:
         """Record a conversion made by `frame`, the caller of the chokepoint.
@@ -404,19 +406,28 @@ class Recorder(Spots):
 
     def _settle(self, looks: deque[_Waiting], down_to: int) -> None:
         while len(looks) > down_to:
-            waiting = looks.popleft()
-            if isinstance(waiting, AlikeLook):
-                self._judge_alike(waiting)
-                continue
-            spot, reader, seen, target = waiting
-            look = seen.storage
-            if isinstance(look, Storage):
-                self._add(spot, seen, look)
-                continue
-            told = self._add(spot, seen, look.judge(reader, target))
-            if self.guard is not None and look.way(reader) is None:
-                text = self.guard.meet_late(spot.site, spot.route, seen, told.verdict)
-                self.recording.forbidden += text
+            waiting, counted = looks.popleft(), self._counted
+            try:
+                if isinstance(waiting, AlikeLook):
+                    self._judge_alike(waiting)
+                else:
+                    self._judge(*waiting)
+            except BaseException as error:
+                # It was over before the interrupt came: it is judged when the trace ends.
+                is_interrupt = not isinstance(error, Exception) or raised_by_signal(error)
+                if is_interrupt and self._counted == counted:
+                    looks.appendleft(waiting)
+                raise
+
+    def _judge(self, spot: Spot, reader: Reader, seen: Seen, target: str | None) -> None:
+        look = seen.storage
+        if isinstance(look, Storage):
+            self._add(spot, seen, look)
+            return
+        told = self._add(spot, seen, look.judge(reader, target))
+        if self.guard is not None and look.way(reader) is None:
+            text = self.guard.meet_late(spot.site, spot.route, seen, told.verdict)
+            self.recording.forbidden += text
 
     def _judge_alike(self, waiting: AlikeLook) -> None:
         groove, way, begun, start_ns, stop_ns = waiting
@@ -458,6 +469,7 @@ class Recorder(Spots):
                 crossing = self._ledger[key] = crossing_of(spot.site, spot.route, seen, verdict)
                 self.recording.ledger.append(crossing)
             count(crossing, seen, verdict)
+            self._counted += 1
             self._moments.add(crossing, seen)
         if seen.shared is not None and storage.kind == VIEW and not seen.shared.is_over():
             route, direction = spot.route.name, seen.direction
