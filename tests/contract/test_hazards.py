@@ -320,6 +320,7 @@ def test_generator_that_reuses_an_aligned_buffer_spoils_its_elements():
     crossings = [c for c in ran.recording.ledger if c.direction == "numpy → tensorflow"]
     assert sum(c.count for c in crossings) == 4
     is_copied = is_copied_by_feeding()
+    assert len(crossings) == 1 or is_copied
     assert kept == ([0, 1, 2, 3] if is_copied else [3, 3, 3, 3])
     assert {c.storage for c in crossings} == {"copy" if is_copied else "view"}
 

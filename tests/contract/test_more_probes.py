@@ -328,8 +328,8 @@ def test_feed_is_seen(graph, value, expected, copies):
         expected, copies = (expected[0], None, "copy", expected[3]), None
     assert (nbytes, storage, cast) == (expected[0], expected[2], expected[3])
     # The buffer that NumPy makes is aligned or not, as the allocator likes.
-    most = 3 if is_copied_by_feeding() else 2
-    assert copied == expected[1] if copies is not None else copied // B32 in range(1, most + 1)
+    some = (B32, 2 * B32, 3 * B32) if is_copied_by_feeding() else (B32, 2 * B32)
+    assert copied == expected[1] if copies is not None else copied in some
     assert crossing.copied_bytes == B32 * crossing.copies
     assert (crossing.count, crossing.explicit, crossing.evidence) == (1, False, "inferred")
 
@@ -630,7 +630,7 @@ def test_iterator_that_is_no_generator_names_the_function_that_made_it():
     dataset = elements_of(lambda: [f32(aligned), f32(aligned)])
     recording = traced(lambda: [None for _ in dataset])
     sites = [crossing.site for crossing in recording.ledger if crossing.direction == TO_TF]
-    assert sites
+    assert len(sites) == 1 or (sites and is_copied_by_feeding())
     assert all("elements_of(lambda" in (site.inner or site.line).code for site in sites)
 
 

@@ -102,7 +102,7 @@ def _describe_numpy(
     asked = _array_method(frame)
     if isinstance(result, np.ndarray) and isinstance(seen.storage, Storage) and asked is not None:
         storage = seen.storage
-        if _is_asked_for(asked, result.dtype) and _copies_what_has_that_dtype():
+        if _copies_what_has_that_dtype() and _is_asked_for(asked, result.dtype):
             what = "TensorFlow copied that once more"
             storage = once_more(storage, result.nbytes, what, seen=False)
         seen.storage = CopiedLook(result, storage)
