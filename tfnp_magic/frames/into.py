@@ -206,7 +206,7 @@ def _value(frame: FrameType, node: ast.expr) -> tuple[Any] | None:
 def named(frame: FrameType, name: str) -> tuple[Any] | None:
     """What a name stands for in a frame, in a tuple; None for an unknown one."""
     code = frame.f_code
-    if _is_local(code, name):
+    if is_local(code, name):
         return _of_local(frame, name)
     if not code.co_flags & inspect.CO_OPTIMIZED and name in frame.f_locals:  # a class's body
         return (frame.f_locals[name],)
@@ -216,7 +216,8 @@ def named(frame: FrameType, name: str) -> tuple[Any] | None:
     return None
 
 
-def _is_local(code: CodeType, name: str) -> bool:
+def is_local(code: CodeType, name: str) -> bool:
+    """Whether a name is a function's own, an argument, or an outer function's."""
     return name in code.co_varnames or name in code.co_cellvars or name in code.co_freevars
 
 

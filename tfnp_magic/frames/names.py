@@ -33,8 +33,7 @@ _DATASET = "tf.data.Dataset"
 
 def name_of_call(func: ast.expr, frame: FrameType) -> str | None:
     """Name the callee of a call expression, evaluating names only, never properties."""
-    parts = dotted(func)
-    found = named(frame, parts[0]) if parts else None
+    parts, found = base_of(func, frame)
     if found is None:
         return None
     value = found[0]
@@ -71,14 +70,12 @@ def _of_class(kind: type[Any], attribute: str) -> Any:
     return value.__func__ if isinstance(value, staticmethod) else value
 
 
-def may_stand_for_another(func: ast.expr, frame: FrameType) -> bool:
-    """Whether what is called has another name than it is called by: ``f`` of ``f(t)``.
+def stands_for_compiled(func: ast.expr, frame: FrameType) -> bool:
+    """Whether what is called is compiled and has another name than ``f`` of ``f(t)``.
 
-    In a loop, the same instruction may call something else the next time. Told of compiled
-    functions alone: those of Python show by their frames.
+    Functions of Python show by their frames; these do not.
     """
-    parts = dotted(func)
-    found = named(frame, parts[0]) if parts else None
+    parts, found = base_of(func, frame)
     for attribute in parts[1:]:
         if found is None or isinstance(found[0], types.ModuleType | type):
             return False
@@ -93,6 +90,44 @@ def may_stand_for_another(func: ast.expr, frame: FrameType) -> bool:
     if is_pythons or not _may_be_asked(value):
         return False
     return getattr(value, "__name__", parts[-1]) != parts[-1]
+
+
+def base_of(func: ast.expr, frame: FrameType) -> tuple[list[str], tuple[Any] | None]:
+    """The names of ``layers[i].weights.append``, and in a tuple what the first, or its item, is.
+
+    None where there is no such name, or where asking for the item may run code of the user's.
+    """
+    parts = dotted(func)
+    if parts:
+        return parts, named(frame, parts[0])
+    attributes: list[str] = []
+    while isinstance(func, ast.Attribute):
+        attributes.insert(0, func.attr)
+        func = func.value
+    if not isinstance(func, ast.Subscript) or not isinstance(func.value, ast.Name):
+        return [], None
+    items, index = named(frame, func.value.id), _value_of(func.slice, frame)
+    found = _item_of(items[0], index[0]) if items and index else None
+    return [func.value.id, *attributes], found
+
+
+def _value_of(node: ast.expr, frame: FrameType) -> tuple[Any] | None:
+    if isinstance(node, ast.Name):
+        return named(frame, node.id)
+    return (node.value,) if isinstance(node, ast.Constant) else None
+
+
+_MOST_KEYS = 1024
+
+
+def _item_of(items: Any, index: Any) -> tuple[Any] | None:
+    if type(items) in (list, tuple) and type(index) is int:
+        return (items[index],) if -len(items) <= index < len(items) else None
+    if type(items) is not dict or type(index) not in (str, int) or len(items) > _MOST_KEYS:
+        return None
+    # Another key may have the same hash, and be asked whether it is equal.
+    is_plain = {type(key) for key in list(items)} <= {str, int}
+    return (items[index],) if is_plain and index in items else None
 
 
 def dotted(node: ast.expr) -> list[str]:

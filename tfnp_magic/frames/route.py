@@ -20,7 +20,7 @@ from tfnp_magic.frames.into import (
     name_of_dtype_like,
     named,
 )
-from tfnp_magic.frames.names import dotted, may_stand_for_another, name_of_call, name_of_frame
+from tfnp_magic.frames.names import dotted, name_of_call, name_of_frame, stands_for_compiled
 from tfnp_magic.frames.site import Standpoint, is_library, is_own
 
 
@@ -119,7 +119,7 @@ def route_of(where: Standpoint, frame: FrameType, lowest: str) -> Route:
     lowest
         The chokepoint's own public name, for want of a better one.
     """
-    name = _by_expression(where.inner) if where.inner else None
+    name = name_here(where.inner) if where.inner else None
     if name is None:
         name = _by_callee(where, frame) or lowest
         if where.inner is None:  # a library's thread: nobody wrote that
@@ -155,8 +155,6 @@ class Reader(NamedTuple):
         The call that says so, if it must be asked each time: ``np.array(t, copy=each)``.
     given
         The dtype that NumPy handed to the tensor's own ``__array__``, which then copies.
-    may_change
-        Whether the user calls it by another name than its own, as in ``for f in …: f(t)``.
     known
         Whether it is known what reads: not where a call hands on to another (``map``), and
         where what is called has no name that the syntax tells (``functions[0](t)``).
@@ -172,7 +170,6 @@ class Reader(NamedTuple):
     copies: bool | None = None
     call: ast.Call | None = None
     given: str = ""
-    may_change: bool = False
     known: bool = True
 
     @property
@@ -199,17 +196,16 @@ _COPIES_BY_DEFAULT = {"np.array": True, "np.asarray": False, "np.asanyarray": Fa
 
 
 def reader_of(frame: FrameType | None, where: Standpoint, route: Route) -> Reader:
-    """Name what reads the memory: the innermost frame that is not the tensor's own."""
-    frame = outside_of_tensor(frame)
+    """Name what reads the memory in a frame: the innermost that is not the tensor's own."""
     within = route.explicit and frame is not where.inner
     written = node_of(where.inner) if where.inner else None
     if frame is None:
         return Reader("", False, within, written=written)
     node = written if frame is where.inner else node_of(frame)
     plain = isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords
-    name = _by_expression(frame) or ""
-    may_change = isinstance(node, ast.Call) and may_stand_for_another(node.func, frame)
-    if may_change and frame is not where.inner:
+    name = name_here(frame) or ""
+    is_librarys = frame is not where.inner
+    if is_librarys and isinstance(node, ast.Call) and stands_for_compiled(node.func, frame):
         name = ""  # a library's function that calls what it is given
     into, into_frame = into_of(node, name), frame
     if into is None and within and where.inner is not None:
@@ -218,7 +214,7 @@ def reader_of(frame: FrameType | None, where: Standpoint, route: Route) -> Reade
     copied = frame is where.inner and _is_copied(node)
     is_users = into_frame is where.inner
     reader = Reader(
-        name, plain, within, copied, into, is_users, written, may_change=may_change,
+        name, plain, within, copied, into, is_users, written,
         known=_is_known(name, node) or _is_numeric(frame),
     )  # fmt: skip
     if isinstance(node, ast.Call) and not plain and name in _COPIES_BY_DEFAULT:
@@ -305,7 +301,7 @@ def _is_copied(node: ast.AST | None) -> bool:
     )
 
 
-def _by_expression(frame: FrameType) -> str | None:
+def name_here(frame: FrameType) -> str | None:
     """Name it by the syntax that a frame is executing."""
     node = node_of(frame)
     if isinstance(node, ast.Call):

@@ -9,7 +9,8 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from tfnp_magic.frames.executed import forget_syntax
-from tfnp_magic.frames.route import Reader, Route, reader_of, route_of
+from tfnp_magic.frames.rebound import may_change_route
+from tfnp_magic.frames.route import Reader, Route, outside_of_tensor, reader_of, route_of
 from tfnp_magic.frames.site import Label, Sources, Standpoint, stand
 from tfnp_magic.frames.standing import Codes, Standing, Standings
 from tfnp_magic.model import MAX_SITES, OTHER_LINES, Place, Site, Storage
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tfnp_magic.recorder.seen import Seen
 
 # Identity, not value: hashing a code object reads all of it.
-Key = tuple[int, int, int, int, int]
+Key = tuple[int, ...]
 
 _MOST_SPOTS = MAX_SITES
 """Keys that are known at a time: code that is made anew each time (`exec`) has new ones."""
@@ -33,7 +34,8 @@ _MOST_ROUTES = 256
 class Spot:
     """A site with its route and reader, and the namespace of its code.
 
-    `codes` keeps its key's code objects from being reused.
+    `codes` keeps its key's code objects from being reused. Where the route `may_change`, the
+    same instruction may have another one the next time: ``for f in functions: f(t)``.
     """
 
     number: int
@@ -42,6 +44,7 @@ class Spot:
     reader: Reader
     codes: tuple[CodeType | None, ...]
     names: dict[str, Any]
+    may_change: bool
 
     @property
     def place(self) -> Place | None:
@@ -122,22 +125,25 @@ class Spots:
     def _spot(self, where: Standpoint, frame: FrameType | None, seen: Seen) -> Spot:
         lowest = seen.lowest
         key = key_of(where, lowest, self._driven(where))
+        # What reads matters to a look alone; a library's file may take a second to parse.
+        reading = None if isinstance(seen.storage, Storage) else outside_of_tensor(frame)
+        if reading is not None and reading is not where.inner:
+            key = (*key, id(reading.f_code), reading.f_lasti)
         spot = self._spots.get(key)
-        if spot is not None and spot.reader.may_change and where.inner is not None:
-            key = (*key[:-1], key[-1] ^ hash(route_at(where, frame, lowest)))
+        if spot is not None and spot.may_change:
+            key = (*key, hash(route_at(where, frame, lowest)))
             spot = self._spots.get(key)
         if spot is None:
-            codes = tuple(f.f_code if f else None for f in where)
+            codes = *(f.f_code if f else None for f in where), reading.f_code if reading else None
             site, route = self._site(where), route_at(where, frame, lowest)
             number, site, told = self._told_as(site, route, lowest)
-            # What reads matters to a look alone; a library's file may take a second to parse.
-            is_look = not isinstance(seen.storage, Storage)
-            reader = reader_of(frame if is_look else None, where, route)
-            names = _names_of(where, frame)
+            reader = reader_of(reading, where, route)
+            names, may_change = _names_of(where, frame), may_change_route(where, route.name)
             if len(self._spots) >= _MOST_SPOTS:
                 self._spots.clear()  # their numbers stay what they were
                 forget_syntax()
-            spot = self._spots[key] = Spot(number, site, told, reader, codes, names)
+            spot = Spot(number, site, told, reader, codes, names, may_change)
+            self._spots[key] = spot
         return spot
 
     def _told_as(self, site: Site, route: Route, lowest: str) -> tuple[int, Site, Route]:

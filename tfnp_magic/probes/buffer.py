@@ -99,7 +99,7 @@ def _heard(tensor: Any, view: int, flags: int, stack: int, duration_ns: int) -> 
                 return
         except Exception as error:
             fail(NAME, hearing, error)
-    if is_second_look(tensor, frame, stack):
+    if ask(NAME, hearing, is_second_look, tensor, frame, stack):
         ask(NAME, hearing, refuse, frame)
         return
     lowest = BYTES_LIKE if flags == _SIMPLE else NAME

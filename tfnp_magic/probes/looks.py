@@ -11,9 +11,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
+from tfnp_magic.frames.rebound import is_argument, may_change_route
+from tfnp_magic.frames.route import name_here
+from tfnp_magic.frames.site import Standpoint, is_library
+from tfnp_magic.lifetimes import WhileAlive
 from tfnp_magic.scope import newest
 
 _MOST = 65_536
@@ -32,11 +36,16 @@ _CALLERS = 6
 
 
 class _Looks(threading.local):
-    """Reads by the instruction that is running: by tensor, how often at which stack depth."""
+    """Reads by the instruction that is running: by tensor, how often at which stack depth.
+
+    And which instructions of the newest trace's, by code, may call something else the next time.
+    """
 
     def __init__(self) -> None:
-        self.instruction: tuple[int, ...] = ()
+        self.instruction: tuple[Any, ...] = ()
         self.unpaired: dict[int, dict[int, int]] = {}
+        self.changing: WhileAlive[CodeType, dict[int, bool]] = WhileAlive()
+        self.trace = 0
 
 
 _looks = _Looks()
@@ -55,7 +64,9 @@ def is_second_look(tensor: Any, frame: FrameType, stack: int) -> bool:
         The C stack pointer at the request.
     """
     _be_at(frame)
-    if _pair(tensor, lambda depth: 0 < depth - stack <= _DEEPER):
+    # Where nothing names what is called, it may be another function: most ask once.
+    is_named = _looks.instruction[-1] is not None
+    if is_named and _pair(tensor, lambda depth: 0 < depth - stack <= _DEEPER):
         return True
     _note(tensor, stack)
     return False
@@ -79,6 +90,8 @@ def belongs_to_last_look(tensor: Any, frame: FrameType | None) -> bool:
     """Whether ``__float__`` and its like follow the same instruction's look at the buffer."""
     if frame is None or _instruction(frame) != _looks.instruction:
         return False
+    if _looks.instruction[-1] is None and is_argument(id(tensor), frame):
+        return False  # in a list, `np.array` asks for it as a number, too
     return _pair(tensor, lambda depth: True)
 
 
@@ -107,16 +120,35 @@ def _be_at(frame: FrameType) -> None:
         _looks.unpaired.clear()
 
 
-def _instruction(frame: FrameType) -> tuple[int, ...]:
+def _instruction(frame: FrameType) -> tuple[Any, ...]:
     """What runs: the newest trace, and the instructions of the frame and of its callers.
 
-    A frame's address is given out again when it ends: the callers tell two calls apart.
+    A frame's address is given out again when it ends: the callers tell two calls apart. With
+    what is called, where that may be another thing each time, ``for f in functions: f(t)``;
+    None where nothing names that.
     """
-    chain = [newest()]
+    chain: list[Any] = [newest()]
     walk: FrameType | None = frame
     for _ in range(_CALLERS):
         if walk is None:
             break
         chain += (id(walk), walk.f_lasti)
         walk = walk.f_back
+    if _may_change(frame):
+        chain.append(name_here(frame))
     return tuple(chain)
+
+
+def _may_change(frame: FrameType) -> bool:
+    if is_library(frame.f_code.co_filename):
+        return False
+    if _looks.trace != newest():
+        _looks.trace, _looks.changing = newest(), WhileAlive()
+    by_instruction = _looks.changing.get(frame.f_code)
+    if by_instruction is None:
+        by_instruction = _looks.changing[frame.f_code] = {}
+    known: bool | None = by_instruction.get(frame.f_lasti)
+    if known is None:
+        known = may_change_route(Standpoint(frame, None, None))
+        by_instruction[frame.f_lasti] = known
+    return known

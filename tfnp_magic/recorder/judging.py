@@ -7,6 +7,7 @@ from types import FrameType
 from tfnp_magic import model
 from tfnp_magic.frames.handed import was_handed_over
 from tfnp_magic.frames.into import dtype_in, names_dtype
+from tfnp_magic.frames.rebound import is_of_some_class
 from tfnp_magic.frames.route import BYTES_LIKE, PYTHON_READERS, Reader, Route, outside_of_tensor
 from tfnp_magic.frames.site import Standpoint
 from tfnp_magic.frames.spots import Spot
@@ -32,6 +33,15 @@ def is_alike(seen: Seen, where: Standpoint) -> bool:
         and seen.waited_ns == 0
         and not (seen.direction == model.NUMPY_TO_TENSORFLOW and is_from_elsewhere(where))
     )
+
+
+def is_always_small(spot: Spot) -> bool:
+    """Whether what is housekeeping here stays so, whatever the instruction calls next.
+
+    What converts on purpose is no housekeeping (`tf.constant`); objects' methods, by which
+    nothing but their class may change, do not.
+    """
+    return not spot.may_change or is_of_some_class(spot.route.name)
 
 
 def reads_for_python(spot: Spot, seen: Seen) -> bool:

@@ -27,6 +27,7 @@ from tfnp_magic.recorder.judging import (
     call_of,
     depends_on_object,
     is_alike,
+    is_always_small,
     is_asked_for,
     is_housekeeping,
     reads_for_python,
@@ -166,13 +167,13 @@ class Recorder(Spots):
         small = is_housekeeping(seen, spot.route, where, depends=depends)
         if small:
             keep_house(self.recording, seen)
-            if where.cell is not None and seen.waited_ns == 0:
+            if where.cell is not None and seen.waited_ns == 0 and is_always_small(spot):
                 seen.told = Small(spot, False if depends else None)
         elif isinstance(seen.storage, Storage):
             look_for_cast_before(seen, where, self)
             seen.asked = is_asked_for(seen, spot, where)
             told = self._add(spot, seen, seen.storage)
-            if is_alike(seen, where):
+            if is_alike(seen, where) and not spot.may_change:
                 seen.told = told._replace(handed=True) if depends else told
             if seen.is_corrected:
                 self._corrected[id(seen)] = spot, seen, seen.storage, told.crossing
@@ -186,7 +187,7 @@ class Recorder(Spots):
             target = target_of(frame, where, reader, seen)
             unsettled.append((spot, reader, seen, target))
             way = seen.storage.way(reader) if target is None and reader.call is None else None
-            if way is not None and is_alike(seen, where) and not reader.may_change:
+            if way is not None and is_alike(seen, where) and not spot.may_change:
                 seen.told = Waits(spot, way, True if depends else None)
             seen.storage.wait()
         self.tell_observers(seen, seen.identity, small=small)
