@@ -100,6 +100,8 @@ def run_quietly(shell, cell):
 def test_owners_are_as_before_after_a_thousand_random_sequences(shell):
     """Traces, errors, interrupts at any moment, nested traces, reloads: in any order."""
     rng = random.Random(20)
+    # Rendering tracebacks in colour would be most of the time that it takes.
+    run_quietly(shell, "%xmode Minimal")
     before = owners_now()
 
     def sequence():

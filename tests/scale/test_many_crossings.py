@@ -52,7 +52,7 @@ REAL = {
 @pytest.mark.parametrize("call", REAL)
 def test_what_a_trace_allocates_does_not_grow_with_real_crossings(call, million):
     expression, nbytes = REAL[call]
-    half = million // 10
+    half = million // 30
     text = f"for _ in range(times):\n    {expression}"
     names = {"np": np, "tf": tf, "t": tf.ones(100), "a": np.ones(100, np.float32)}
     code = compile(text, "<many>", "exec")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from types import SimpleNamespace
 
 import keras
@@ -21,7 +22,7 @@ from tfnp_magic.recorder.recorder import Recorder
 from tfnp_magic.recording import Recording
 from tfnp_magic.views.timeline import rows
 
-LINES = 50_000
+LINES = 25_000
 MOST_BYTES = 50_000_000
 A_FUNCTION = 5
 """Lines of one code object: looking for a line's syntax takes as long as its code is."""
@@ -41,9 +42,9 @@ class Traced(Fed):
 def run_lines(traced, lines, times=1):
     """Convert once, or so often, on each of so many lines of the cell."""
     for start in range(0, lines, A_FUNCTION):
-        # Each block stands at its lines in the cell; all of one text, for Python to parse less.
-        text = "\n" * start + "convert(what)\n" * min(A_FUNCTION, lines - start)
-        code = compile(text, traced.cell_file, "exec")
+        # Each block stands at its lines in the cell, which Python need not read up to there.
+        block = ast.parse("convert(what)\n" * min(A_FUNCTION, lines - start))
+        code = compile(ast.increment_lineno(block, start), traced.cell_file, "exec")
         names = {**traced.names, "what": seen_as(), "__name__": "__main__"}
         for _ in range(times):
             exec(code, names)
