@@ -151,6 +151,8 @@ class Reader(NamedTuple):
         The expression that the user wrote; None where its syntax is not at hand.
     copies
         Whether NumPy copies, by what the call says; None where that is not known.
+    goes_on
+        Whether a library's function asked for no copy, and does with the array what it will.
     call
         The call that says so, if it must be asked each time: ``np.array(t, copy=each)``.
     given
@@ -168,6 +170,7 @@ class Reader(NamedTuple):
     into_is_users: bool = True
     written: ast.AST | None = None
     copies: bool | None = None
+    goes_on: bool = False
     call: ast.Call | None = None
     given: str = ""
     known: bool = True
@@ -222,8 +225,9 @@ def reader_of(frame: FrameType | None, where: Standpoint, route: Route) -> Reade
         if any(not isinstance(each, ast.Constant) for each in asked):
             return reader._replace(call=node)
         copies = copies_in(frame, node, _COPIES_BY_DEFAULT[name])
-        # What a library's function does next with what it was not to copy shows otherwise.
-        return reader._replace(copies=copies if frame is where.inner else copies or None)
+        if frame is not where.inner and copies is False:
+            return reader._replace(goes_on=True)
+        return reader._replace(copies=copies)
     return reader
 
 

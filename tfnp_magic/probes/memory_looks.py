@@ -138,7 +138,8 @@ class MemoryLook(_Waiting):
             return of_kept_tensor()
         if not reader.known:
             return unknown(_NOT_KNOWN)
-        return of_dropped_view(_may_copy(reader), self._nbytes, buffers)
+        may_copy = _may_copy(reader)
+        return of_dropped_view(may_copy, self._nbytes, buffers, went_on=reader.goes_on)
 
     def _given_away(self, reader: Reader, buffers: Taken) -> Storage:
         """What ``__array__`` makes, asked for a dtype: a copy, be it of the same dtype."""

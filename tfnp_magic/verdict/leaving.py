@@ -82,7 +82,11 @@ def of_kept_tensor() -> Storage:
 
 
 def of_dropped_view(
-    may_have_copied: bool, nbytes: int, buffers: tuple[Span, ...] | None
+    may_have_copied: bool,
+    nbytes: int,
+    buffers: tuple[Span, ...] | None,
+    *,
+    went_on: bool = False,
 ) -> Storage:
     """Something looked at a tensor's memory through an array that is gone.
 
@@ -96,11 +100,15 @@ def of_dropped_view(
     buffers
         Memory that NumPy took after the read: a converting reader's copy is among the
         first. None where that was not seen.
+    went_on
+        Whether more was done with the array: memory of its size may be a result's.
     """
     if not may_have_copied:
         return shared("read in place; nothing kept the memory")
     if buffers is None:
         return unknown("read in place; the array made of it was copied or dropped")
+    if was_taken(nbytes, buffers) and went_on:
+        return unknown("read in place; what was made of that is a copy, or a result of its size")
     if was_taken(nbytes, buffers):
         return copied("read in place, then copied by the reader", nbytes)
     return shared("read in place; nothing kept the memory")
