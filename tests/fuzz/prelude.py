@@ -13,11 +13,21 @@ import numpy as np
 import tensorflow as tf
 
 from tests.contract.rows.names import placed
+from tests.unit.frames import LIBRARY, run
 
 __all__ = [
-    "F", "Kind", "dtype_of", "in_thread", "ml_dtypes", "np", "placed", "random", "sys", "tf",
-    "warnings", "weakref",
+    "F", "Kind", "dtype_of", "fs", "in_thread", "ml_dtypes", "np", "placed", "random",
+    "read_twice", "sys", "tf", "warnings", "weakref",
 ]  # fmt: skip
+
+fs = [np.asarray, np.array]
+read_twice = run(
+    LIBRARY,
+    "def read_twice(like):\n    first = np.asarray(like)\n    return first, np.array(like)\n",
+    name="fakelib.core",
+    np=np,
+)["read_twice"]
+"""A library's function, which reads what it is given in two ways."""
 
 RECORD = np.dtype([("x", "f4"), ("y", "i4")])
 _RECORDS, _TEXTS, _TIMES = "V", "SU", "M"
