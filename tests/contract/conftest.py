@@ -34,6 +34,7 @@ from tensorflow.python.ops import gen_dataset_ops, script_ops
 from tensorflow.python.profiler import profiler_v2
 from tensorflow.python.training import py_checkpoint_reader
 
+from tests.garbage import unheard
 from tfnp_magic import scope
 from tfnp_magic.probes import baking, carriers, probes
 from tfnp_magic.probes.allocations import tables
@@ -92,6 +93,12 @@ def _warm_tensorflow():
     """The first op of a process takes the slow path, and fills TensorFlow's caches."""
     tensor = tf.constant(np.ones(3))
     _ = tensor - 1.0, tensor + 1.0, np.sum(tensor), tensor.numpy(), repr(tensor)
+
+
+@pytest.fixture(autouse=True)
+def _garbage_is_collected_unheard():
+    with unheard():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -72,7 +72,7 @@ def space():
     names = {
         "np": np, "tf": tf, "keras": keras, "tnp": tnp, "pd": pd, **LAYERS,
         "a": misaligned(array), "t": t, "s": tf.constant(1.5), "v": tf.Variable(t),
-        "kept": keras.Variable(array), "float64": np.float64,
+        "kept": keras.Variable(array),
         "squared": keras.losses.MeanSquaredError(), "absolute": keras.losses.MeanAbsoluteError(),
         "mean": keras.metrics.Mean(), "total": keras.metrics.Sum(),
         "sequential": keras.Sequential([keras.layers.Dense(2)]),

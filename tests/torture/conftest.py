@@ -12,6 +12,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import pytest
 
+from tests.garbage import unheard
 from tests.left_open import end_traces, mend_packages
 
 
@@ -27,6 +28,12 @@ def _no_test_fails_for_another():
     yield
     end_traces()
     mend_packages()
+
+
+@pytest.fixture(autouse=True)
+def _garbage_is_collected_unheard():
+    with unheard():
+        yield
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
+from tests.garbage import unheard
 from tfnp_magic.lifetimes import _FEW, WhileAlive
 
 
@@ -100,11 +101,12 @@ def calls_at_the_end_of(kind, known):
     cycle.append(cycle)
     del thing, cycle
     was_there, calls = gone() is not None, []
-    others, gc.callbacks[:] = list(gc.callbacks), []  # Hypothesis has one
-    sys.setprofile(lambda frame, event, _: event == "call" and calls.append(frame.f_code.co_name))
-    gc.collect()
-    sys.setprofile(None)
-    gc.callbacks[:] = others
+    with unheard():
+        sys.setprofile(
+            lambda frame, event, _: event == "call" and calls.append(frame.f_code.co_name)
+        )
+        gc.collect()
+        sys.setprofile(None)
     assert was_there
     assert gone() is None
     return calls
