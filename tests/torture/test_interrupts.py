@@ -283,40 +283,43 @@ def test_an_import_that_was_interrupted_is_mended_for_the_tests_after_it(monkeyp
     assert tfnp_magic.views.diff is sys.modules["tfnp_magic.views.diff"]
 
 
-@pytest.mark.parametrize("step", ["crossing_of", "count"])
+STEPS = {
+    "before the first is counted": (recorder, "crossing_of", "before"),
+    "when it is counted": (recorder, "count", "after"),
+    "before its moment is noted": (recorder.MomentLog, "add", "before"),
+    "before one more of them is counted": (recorder.Recorder, "tally", "before"),
+    "when one more of them is counted": (recorder.Recorder, "tally", "after"),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_what_was_over_before_the_interrupt_came_is_counted_once(monkeypatch, step):
     """A look is judged while the next instruction converts, and that may be interrupted."""
-    done = getattr(recorder, step)
+    owner, name, when = STEPS[step]
+    done, rounds = getattr(owner, name), 40 if name == "tally" else 1
 
     def interrupted_once(*args):
-        monkeypatch.setattr(recorder, step, done)
-        if step == "count":  # after it
+        monkeypatch.setattr(owner, name, done)
+        if when == "after":
             done(*args)
-            monkeypatch.setattr(recorder.MomentLog, "add", interrupted_moments(monkeypatch))
-            return
         raise Alarm
 
     def act():
         with tfnp_magic.trace() as recording:
             recordings.append(recording)
-            np.sum(TENSOR)
-            monkeypatch.setattr(recorder, step, interrupted_once)
-            np.asarray(TENSOR)
+            for number in range(rounds):
+                np.sqrt(TENSOR)
+                if number == rounds - 1:
+                    monkeypatch.setattr(owner, name, interrupted_once)
+                np.exp(TENSOR)
 
     recordings = []
     with pytest.raises(Alarm):
         act()
     (recording,) = recordings
-    assert [(each.route, each.count) for each in recording.ledger] == [("np.sum", 1)]
+    counts = {each.route: each.count for each in recording.ledger}
+    assert counts.pop("np.sqrt") == rounds
+    assert counts.pop("np.exp", 0) in (rounds - 1, rounds)
+    assert not counts
+    assert {each.nbytes / each.count for each in recording.ledger} == {TENSOR.numpy().nbytes}
     assert recording.lost == []
-
-
-def interrupted_moments(monkeypatch):
-    """What raises an `Alarm` instead of `MomentLog.add`, once."""
-    add = recorder.MomentLog.add
-
-    def interrupted_once(*args):
-        monkeypatch.setattr(recorder.MomentLog, "add", add)
-        raise Alarm
-
-    return interrupted_once

@@ -21,8 +21,6 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-import numpy as np
-
 from tfnp_magic import interrupts
 from tfnp_magic.frames.site import is_library
 from tfnp_magic.guards.guard import InteropError
@@ -201,12 +199,6 @@ class _Raised:
         self._kind, self.words[0], self.words[1] = kind, thread, address
 
 
-_IS_SWALLOWED = np.lib.NumpyVersion(np.__version__) < "2.0.0"
-"""Whether NumPy takes what is raised as it asks a tensor for an attribute for its absence.
-
-Where it does, what is to be raised waits, which only the main thread can; see `_Deferred`.
-"""
-
 _WAITS, _RAISES = 1, 2
 """What the listener tells C: that an exception waits to be raised, or is to be raised here."""
 
@@ -230,8 +222,8 @@ def _shielded(
             begun = words[at - 1] * 1_000_000_000 + words[at]
             listener(exporter, view, flags, started, clock() - begun)
         except InteropError as error:
-            if _IS_SWALLOWED and threading.get_ident() == threading.main_thread().ident:
-                waiting.append(error)
+            if threading.get_ident() == threading.main_thread().ident:
+                waiting.append(error)  # only there can it wait
                 return _WAITS
             raised.note(error)
             return _RAISES
@@ -268,7 +260,8 @@ class _Deferred:
     """Raises what is waiting when the interpreter asks for its truth (`PyObject_IsTrue`).
 
     Not while a tensor is asked for an attribute, which NumPy does after it got the memory:
-    before 2.0 it takes whatever is raised there for the attribute's absence (`_IS_SWALLOWED`).
+    before 2.0 it takes whatever is raised there for the attribute's absence, and from 2.0 on it
+    ends the process if that is ``__array_wrap__`` (measured with 2.0, 2.4, 2.5).
     """
 
     def __init__(self) -> None:
@@ -279,10 +272,12 @@ class _Deferred:
         __tracebackhide__ = True
         if not self.waiting:
             return False
-        if _IS_SWALLOWED and not _is_watched() and _is_in_attribute(sys._getframe(1)):
+        # First: if another interrupt comes meanwhile, the user gets that one instead.
+        exc = self.waiting.popleft().with_traceback(None)
+        if not _is_watched() and _is_in_attribute(sys._getframe(1)):
+            self.waiting.appendleft(exc)
             _call_later(address_of(ctypes.pythonapi.PyObject_IsTrue), self)
             return False
-        exc = self.waiting.popleft().with_traceback(None)
         if isinstance(exc, InteropError):
             # Not from here: the traceback would show it.
             self._raised.note(exc)

@@ -12,6 +12,7 @@ from tfnp_magic.values import merge
 if TYPE_CHECKING:
     from tfnp_magic.frames.route import Route
     from tfnp_magic.recorder.seen import Seen
+    from tfnp_magic.values import ValueChange
 
 
 def crossing_of(site: Site, route: Route, seen: Seen, verdict: Verdict) -> Crossing:
@@ -26,12 +27,11 @@ def crossing_of(site: Site, route: Route, seen: Seen, verdict: Verdict) -> Cross
 
 
 def count(crossing: Crossing, seen: Seen, verdict: Verdict) -> None:
-    """Count one conversion more."""
-    count_alike(crossing, seen, verdict, 1, seen.duration_ns)
-    crossing.waited_ns = plus(crossing.waited_ns, seen.waited_ns)
+    """Count one conversion more: all of it, or, if an interrupt comes first, nothing."""
     values = verdict.cast.values
-    if values is not None:
-        crossing.values = values if crossing.values is None else merge(crossing.values, values)
+    if values is not None and crossing.values is not None:
+        values = merge(crossing.values, values)
+    _count(crossing, seen, verdict, 1, seen.duration_ns, seen.waited_ns, values)
 
 
 def count_alike(
@@ -46,16 +46,38 @@ def count_alike(
     busy_ns
         Nanoseconds that they took in all, none of them waiting; None if not measured.
     """
-    crossing.count += times
-    crossing.nbytes = plus(crossing.nbytes, product(seen.nbytes, times))
-    copied_bytes = product(verdict.storage.copied_bytes, times)
-    crossing.copied_bytes = plus(crossing.copied_bytes, copied_bytes)
-    crossing.copies = plus(crossing.copies, product(verdict.storage.copies, times))
-    crossing.moved_bytes = plus(crossing.moved_bytes, product(verdict.move.nbytes, times))
-    crossing.duration_ns = plus(crossing.duration_ns, busy_ns)
+    _count(crossing, seen, verdict, times, busy_ns, 0, None)
+
+
+def _count(
+    crossing: Crossing,
+    seen: Seen,
+    verdict: Verdict,
+    times: int,
+    busy_ns: int | None,
+    waited_ns: int | None,
+    values: ValueChange | None,
+) -> None:
+    nbytes = plus(crossing.nbytes, product(seen.nbytes, times))
+    copied = plus(crossing.copied_bytes, product(verdict.storage.copied_bytes, times))
+    copies = plus(crossing.copies, product(verdict.storage.copies, times))
+    moved = plus(crossing.moved_bytes, product(verdict.move.nbytes, times))
+    duration_ns, waited_ns = (
+        plus(crossing.duration_ns, busy_ns),
+        plus(crossing.waited_ns, waited_ns),
+    )
     shapes, shape = crossing.shapes, seen.shape
-    if shape in shapes or len(shapes) < MAX_SHAPES:
-        shapes[shape] = shapes.get(shape, 0) + times
+    has_room = shape in shapes or len(shapes) < MAX_SHAPES
+    of_shape = shapes.get(shape, 0) + times
+    # From here on nothing is called, and so no signal is handled.
+    crossing.count += times
+    crossing.nbytes, crossing.copied_bytes, crossing.copies = nbytes, copied, copies
+    crossing.moved_bytes = moved
+    crossing.duration_ns, crossing.waited_ns = duration_ns, waited_ns
+    if values is not None:
+        crossing.values = values
+    if has_room:
+        shapes[shape] = of_shape
     else:
         crossing.other_shapes += times
 

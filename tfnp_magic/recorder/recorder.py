@@ -435,7 +435,11 @@ class Recorder(Spots):
         outcome = way.outcome(begun)
         known = groove.outcomes.get(outcome)
         if known is not None:
-            self.tally(known, start_ns, stop_ns)
+            try:
+                self.tally(known, start_ns, stop_ns)
+            finally:
+                if known.stop_ns == stop_ns:
+                    self._counted += 1
             return
         seen = dataclasses.replace(
             groove.seen, duration_ns=stop_ns - start_ns, ended_ns=stop_ns, told=None
@@ -469,8 +473,12 @@ class Recorder(Spots):
             elif crossing is None:
                 crossing = self._ledger[key] = crossing_of(spot.site, spot.route, seen, verdict)
                 self.recording.ledger.append(crossing)
-            count(crossing, seen, verdict)
-            self._counted += 1
+            before = crossing.count
+            try:
+                count(crossing, seen, verdict)
+            finally:  # an interrupt may come when it has returned
+                if crossing.count != before:
+                    self._counted += 1
             self._moments.add(crossing, seen)
         if seen.shared is not None and storage.kind == VIEW and not seen.shared.is_over():
             route, direction = spot.route.name, seen.direction
