@@ -12,7 +12,7 @@ import pytest
 from tests.contract.oracle import build, worker
 
 ASKED = os.environ.get("TFNP_FUZZ")
-COUNT = int(ASKED or 160)
+COUNT = int(ASKED or 300)
 MOST_UNSTEADY = 0.05
 WORLDS = (*worker.WORLDS,) if not build.unavailable() else ("plain", "plain")
 

@@ -256,6 +256,9 @@ which on Linux is the clock of `time.perf_counter_ns`, too.
 """
 
 
+_TRUTH = address_of(ctypes.pythonapi.PyObject_IsTrue)
+
+
 class _Deferred:
     """Raises what is waiting when the interpreter asks for its truth (`PyObject_IsTrue`).
 
@@ -274,10 +277,14 @@ class _Deferred:
             return False
         # First: if another interrupt comes meanwhile, the user gets that one instead.
         exc = self.waiting.popleft().with_traceback(None)
-        if not _is_watched() and _is_in_attribute(sys._getframe(1)):
-            self.waiting.appendleft(exc)
-            _call_later(address_of(ctypes.pythonapi.PyObject_IsTrue), self)
-            return False
+        try:
+            if not _is_watched() and _is_in_attribute(sys._getframe(1)):
+                self.waiting.appendleft(exc)
+                _call_later(_TRUTH, self)
+                return False
+        except Exception:  # near the recursion limit no function can be called
+            if self.waiting and self.waiting[0] is exc:
+                self.waiting.popleft()
         if isinstance(exc, InteropError):
             # Not from here: the traceback would show it.
             self._raised.note(exc)
