@@ -8,7 +8,6 @@ it on. Checked on 2.21.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import sys
 import weakref
@@ -32,7 +31,7 @@ from tfnp_magic.facts import (
     tensor_nbytes,
 )
 from tfnp_magic.hazards import shared_with
-from tfnp_magic.interrupts import covered_from_entry
+from tfnp_magic.interrupts import MOST_TRIES, covered_from_entry
 from tfnp_magic.model import NUMPY_TO_TENSORFLOW, Storage, is_host
 from tfnp_magic.probes.allocations import Taken, ring
 from tfnp_magic.probes.dtype_hints import default_of
@@ -111,14 +110,17 @@ def _around_convert(original: Any) -> Any:
 def _go_down(frames: int) -> None:
     """Meet the recursion limit here, if it is so near, and not where a tensor is initialised.
 
-    Untraced, no Python function is called between the two; and see `_make_whole`.
+    On 2.16, ``EagerTensor_dealloc`` ends the process on a tensor that its ``EagerTensor_init``
+    never saw (2.17 to 2.21 do not mind); untraced, nothing can come between the two. So a
+    tensor is initialised even if an interrupt, or the limit, came before TensorFlow's code ran;
+    what is wrong with the arguments does not matter then.
     """
     if frames:
         _go_down(frames - 1)
 
 
 _FRAMES_BELOW = 16
-"""More than stand between `convert_to_eager_tensor` and what `_make_whole` calls."""
+"""More than stand between `convert_to_eager_tensor` and what initialises a tensor."""
 
 
 def _around_init(original: Any) -> Any:
@@ -135,8 +137,15 @@ def _around_init(original: Any) -> Any:
             else:
                 original(self, *args, **kwargs)
         except BaseException as exc:
-            if not self._id:
-                _make_whole(original, self, args, kwargs)
+            for _ in range(MOST_TRIES):  # see `_go_down`; another interrupt may come here
+                try:
+                    if self._id:
+                        break
+                    original(self, *args, **kwargs)
+                except Exception:
+                    break
+                except BaseException:
+                    continue
             without_our_frame(exc)
             raise
 
@@ -166,17 +175,6 @@ def _make_of_numbers(
     seen = report(NAME, hearing, frame, _describe_made, 0, *made)
     if seen is not None and seen.told is not None:
         ask(NAME, hearing, learn, hearing, frame, facts, seen)
-
-
-def _make_whole(original: Any, tensor: Any, args: Any, kwargs: Any) -> None:
-    """Initialise a tensor all the same, though an interrupt came before TensorFlow's code ran.
-
-    On 2.16, ``EagerTensor_dealloc`` ends the process on a tensor that its ``EagerTensor_init``
-    never saw (2.17 to 2.21 do not mind); untraced, nothing can come between the two. What is
-    wrong with the arguments does not matter then.
-    """
-    with contextlib.suppress(Exception):
-        original(tensor, *args, **kwargs)
 
 
 def _make(
