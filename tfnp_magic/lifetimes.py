@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-_D = TypeVar("_D")
 
 _FEW = 32
 

@@ -62,10 +62,8 @@ def _count(
     copied = plus(crossing.copied_bytes, product(verdict.storage.copied_bytes, times))
     copies = plus(crossing.copies, product(verdict.storage.copies, times))
     moved = plus(crossing.moved_bytes, product(verdict.move.nbytes, times))
-    duration_ns, waited_ns = (
-        plus(crossing.duration_ns, busy_ns),
-        plus(crossing.waited_ns, waited_ns),
-    )
+    duration_ns = plus(crossing.duration_ns, busy_ns)
+    waited_ns = plus(crossing.waited_ns, waited_ns)
     shapes, shape = crossing.shapes, seen.shape
     has_room = shape in shapes or len(shapes) < MAX_SHAPES
     of_shape = shapes.get(shape, 0) + times

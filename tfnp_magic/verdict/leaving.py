@@ -107,8 +107,8 @@ def of_dropped_view(
         return shared("read in place; nothing kept the memory")
     if buffers is None:
         return unknown("read in place; the array made of it was copied or dropped")
-    if was_taken(nbytes, buffers) and went_on:
+    if not was_taken(nbytes, buffers):
+        return shared("read in place; nothing kept the memory")
+    if went_on:
         return unknown("read in place; what was made of that is a copy, or a result of its size")
-    if was_taken(nbytes, buffers):
-        return copied("read in place, then copied by the reader", nbytes)
-    return shared("read in place; nothing kept the memory")
+    return copied("read in place, then copied by the reader", nbytes)
